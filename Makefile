@@ -1,0 +1,37 @@
+# `make run` and `make test` are the whole set-up. `make help` lists the rest.
+PYTHON_BIN := .venv/bin/python
+FILE ?=
+
+.PHONY: run test check bench soak screenshots clean help setup-run setup-dev
+
+run: setup-run ## set everything up and open the window (make run FILE=model.gguf)
+	@$(PYTHON_BIN) -m app $(FILE)
+
+test: setup-dev ## set everything up and run the tests with coverage
+	@$(PYTHON_BIN) -m coverage erase
+	@$(PYTHON_BIN) -m pytest --cov --cov-report=
+	@$(PYTHON_BIN) -m coverage report
+
+check: setup-dev ## lint, format, strict types, import contracts
+	@$(PYTHON_BIN) -m ruff check .
+	@$(PYTHON_BIN) -m ruff format --check .
+	@$(PYTHON_BIN) -m mypy
+	@.venv/bin/lint-imports
+
+bench: setup-dev ## measure (make bench MODEL=path to use a model of yours)
+	@$(PYTHON_BIN) -m tests.bench $(if $(MODEL),--model "$(MODEL)")
+
+soak: setup-dev ## repeat and kill for long
+	@$(PYTHON_BIN) -m pytest tests/soak -m soak --no-header
+
+setup-run:
+	@sh packaging/bootstrap.sh run
+
+setup-dev:
+	@sh packaging/bootstrap.sh dev
+
+clean: ## remove what was built (chats and models are elsewhere and stay)
+	rm -rf .venv build dist bench-results .mypy_cache .ruff_cache .pytest_cache .coverage*
+
+help:
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 16

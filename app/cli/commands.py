@@ -1,0 +1,61 @@
+"""Runs a command, and turns whatever ends it into a sentence and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from app.cli import console
+from app.cli.parser import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
+from app.errors import HearthError, UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def run(options: argparse.Namespace) -> int:
+    """The exit code of the command in `options`."""
+    try:
+        return _command(options.command)(options)
+    except UsageError as error:
+        console.complain(error)
+        return EXIT_USAGE
+    except HearthError as error:
+        console.complain(error)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        console.say("Stopped.")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+
+
+def chat_without_display(options: argparse.Namespace) -> int:
+    """The same chat in the terminal, where no window can be shown."""
+    console.say("There is no display here, so Hearth talks in the terminal. (/help says how.)")
+    options.command = "chat"
+    options.model, options.system = options.file, None
+    options.temperature = options.top_p = options.seed = options.max_tokens = None
+    return run(options)
+
+
+def _command(name: str) -> Callable[[argparse.Namespace], int]:
+    """The function behind a command; each is imported when it is called for."""
+    if name == "ask":
+        from app.cli import ask
+
+        return ask.run
+    if name == "chat":
+        from app.cli import chat
+
+        return chat.run
+    if name == "models":
+        from app.cli import models
+
+        return models.run
+    from app.cli import doctor
+
+    return doctor.run

@@ -1,0 +1,149 @@
+"""What can be written on the command line."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+
+from app import __version__, processes
+
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+COMMANDS = ("ask", "chat", "models", "doctor", processes.PREFLIGHT)
+DESCRIPTION = "Talk to language models on your own computer, offline."
+EPILOG = """commands:
+  hearth [FILE.gguf]     open the window, with that model loading
+  hearth ask PROMPT      ask once and print the answer
+  hearth chat            talk in the terminal
+  hearth models list     the models on this disk
+  hearth models info F   what a model file says of itself
+  hearth doctor          check this installation
+
+Each has its own help: hearth ask --help. Exit codes: 0 done, 1 failed, 2 usage, 130 interrupted."""
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options as attributes, `command` among them ("window" where none was named).
+
+    Raises:
+        SystemExit: after help, the version, or a usage error (code 2).
+    """
+    home, rest = _split_home(arguments)
+    name = rest[0] if rest and rest[0] in COMMANDS else "window"
+    options = _PARSERS[name]().parse_args(rest[1:] if name != "window" else rest)
+    options.command = name
+    options.home = getattr(options, "home", None) or home
+    return options
+
+
+def _split_home(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Takes a leading --home away, so that it may stand before the command as well as behind it."""
+    if len(arguments) >= 2 and arguments[0] == "--home":
+        return arguments[1], list(arguments[2:])
+    if arguments and arguments[0].startswith("--home="):
+        return arguments[0].partition("=")[2], list(arguments[1:])
+    return None, list(arguments)
+
+
+def _new(command: str, description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"hearth {command}".strip(),
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--home", metavar="DIR", help="keep all data in this folder")
+    return parser
+
+
+def _window() -> argparse.ArgumentParser:
+    parser = _new("", DESCRIPTION)
+    parser.epilog = EPILOG
+    parser.add_argument("--version", action="version", version=f"Hearth {__version__}")
+    parser.add_argument("file", nargs="?", metavar="FILE.gguf", help="a model to open")
+    return parser
+
+
+def _ask() -> argparse.ArgumentParser:
+    parser = _new("ask", "Ask once. The answer alone goes to standard output.")
+    parser.add_argument("prompt", metavar="PROMPT", help="the question; - reads standard input")
+    _add_model_options(parser)
+    parser.add_argument("--system", metavar="TEXT", help="how the model should behave")
+    parser.add_argument(
+        "--raw", action="store_true", help="continue the text as it is, with no chat template"
+    )
+    parser.add_argument("--json", action="store_true", help="print answer and figures as JSON")
+    parser.add_argument("--stats", action="store_true", help="print figures after the answer")
+    return parser
+
+
+def _chat() -> argparse.ArgumentParser:
+    parser = _new("chat", "Talk in the terminal. The chat is kept with those of the window.")
+    _add_model_options(parser)
+    parser.add_argument("--system", metavar="TEXT", help="how the model should behave")
+    return parser
+
+
+def _models() -> argparse.ArgumentParser:
+    parser = _new("models", "The models on this disk.")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list|info")
+    listing = actions.add_parser("list", help="the models that Hearth knows of")
+    info = actions.add_parser("info", help="what a model file says of itself")
+    info.add_argument("path", metavar="PATH")
+    for action in (listing, info):
+        action.add_argument("--json", action="store_true", help="print as JSON")
+        action.add_argument("--home", metavar="DIR", default=argparse.SUPPRESS)
+    return parser
+
+
+def _doctor() -> argparse.ArgumentParser:
+    parser = _new("doctor", "Check this installation: each line is ok, or says what mends it.")
+    parser.add_argument("--json", action="store_true", help="print as JSON")
+    return parser
+
+
+def _preflight() -> argparse.ArgumentParser:
+    parser = _new(processes.PREFLIGHT, "Try a model file (used by Hearth itself).")
+    parser.add_argument("plan")
+    return parser
+
+
+def _add_model_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model", metavar="MODEL", help="a .gguf file, a name from `models list`, or a reference"
+    )
+    for flag, kind, text in (
+        ("--temperature", _number(0, 5), "0 always takes the likeliest token (default 0.8)"),
+        ("--top-p", _number(0, 1), "take from the likeliest tokens of this share (default 0.95)"),
+        ("--seed", _whole(0), "the same number gives the same answer"),
+        ("--max-tokens", _whole(1), "end the answer after so many tokens"),
+    ):
+        parser.add_argument(flag, type=kind, metavar="N", help=text)
+
+
+def _number(low: float, high: float) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        value = float(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text} is not between {low} and {high}")
+        return value
+
+    return number
+
+
+def _whole(low: int) -> Callable[[str], int]:
+    def whole(text: str) -> int:
+        value = int(text)
+        if value < low:
+            raise argparse.ArgumentTypeError(f"{text} is less than {low}")
+        return value
+
+    return whole
+
+
+_PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
+    "window": _window,
+    "ask": _ask,
+    "chat": _chat,
+    "models": _models,
+    "doctor": _doctor,
+    processes.PREFLIGHT: _preflight,
+}

@@ -1,0 +1,1 @@
+"""What this computer is, and how a model should be loaded on it."""

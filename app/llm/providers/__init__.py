@@ -1,0 +1,1 @@
+"""One interface over every place that models live in."""

@@ -1,0 +1,1 @@
+"""The in-process GGUF runner: llama.cpp on one thread of its own."""

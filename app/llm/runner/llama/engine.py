@@ -1,0 +1,276 @@
+"""Answers with llama.cpp: prompt, KV cache, generation.
+
+Built on the low-level bindings of llama-cpp-python: `llama_cpp.Llama` takes neither a load-progress
+nor an abort callback and evaluates a prompt in one call. Every method blocks and belongs to one
+thread; only the abort flag may be set from another.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import llama_cpp.llama_cpp as llama
+
+from app.errors import ContextOverflow, GenerationError, ModelTooLarge, NoModel
+from app.llm.runner import kv_prefix
+from app.llm.runner.abort_flag import AbortFlag
+from app.llm.runner.chat_template import Prompt, Templater
+from app.llm.runner.interface import Loaded
+from app.llm.runner.llama import log, sampler
+from app.llm.runner.llama.model import LoadCancelled, Model
+from app.llm.runner.text_stream import TextStream
+from app.schema import (
+    Chunk,
+    Finish,
+    FinishReason,
+    LoadPlan,
+    PromptProgress,
+    Request,
+    Sampling,
+    Usage,
+)
+
+FIRST_SLICE = 128  # tokens of a prompt that are processed before the first report
+SLICE_SECONDS = 0.4  # how often prompt processing reports
+ABORTED, NO_KV_SLOT = 2, 1  # results of llama_decode
+_LOG = logging.getLogger(__name__)
+
+
+class _Aborted(Exception):
+    """The abort flag ended a computation."""
+
+
+@dataclass(slots=True)
+class _Answer:
+    """The course of one answer; times are seconds of time.monotonic."""
+
+    prompt: Prompt
+    started: float
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    generated: int = 0
+    reason: FinishReason = FinishReason.CANCELLED
+    prompt_began: float = 0.0
+    prompt_done: float = 0.0
+    first_token: float = 0.0
+    last_token: float = 0.0
+
+    def usage(self) -> Usage:
+        """The counts and times, whichever step the answer ended at."""
+        now = time.monotonic()
+        return Usage(
+            prompt_tokens=self.prompt_tokens,
+            cached_tokens=self.cached_tokens,
+            generated_tokens=self.generated,
+            prompt_seconds=(self.prompt_done or now) - self.prompt_began,
+            first_token_seconds=(self.first_token or now) - self.started,
+            generation_seconds=max(0.0, self.last_token - self.first_token),
+        )
+
+
+class Engine:
+    """One model, its context, and the tokens that are in its KV cache."""
+
+    def __init__(self, abort: AbortFlag) -> None:
+        self._abort = abort
+        self._resources = ExitStack()
+        self._model: Model | None = None
+        self._templater: Templater | None = None
+        self._cached: list[int] = []
+        self._batch = 0
+        self.context_size = 0  # tokens
+        log.forward()
+        llama.llama_backend_init()
+
+    def load(self, plan: LoadPlan, on_progress: Callable[[float], None]) -> Loaded:
+        """Loads a model in place of the present one.
+
+        Raises:
+            LoadCancelled: the abort flag was set.
+            ModelError: llama.cpp refused the file or the context.
+        """
+        self.unload()
+
+        def report(fraction: float) -> bool:
+            on_progress(fraction)
+            return not self._abort.is_set()
+
+        with ExitStack() as stack:
+            model = Model(plan, report)
+            stack.callback(model.close)
+            self._context = self._create_context(model, plan)
+            stack.callback(llama.llama_free, self._context)
+            if self._abort.is_set():
+                raise LoadCancelled
+            self._resources = stack.pop_all()
+        self._model = model
+        self._templater = Templater(
+            model.chat_template,
+            model.has_token,
+            model.token_text(model.bos),
+            model.token_text(model.eos),
+        )
+        self.context_size = llama.llama_n_ctx(self._context)
+        self._batch = llama.llama_n_batch(self._context)
+        offloads = plan.n_gpu_layers != 0 and llama.llama_supports_gpu_offload()
+        return Loaded(self.context_size, "GPU" if offloads else "CPU", self._templater.notice)
+
+    def unload(self) -> None:
+        """Frees the model and its context."""
+        self._model = None
+        self._templater = None
+        self._cached.clear()
+        self.context_size = 0
+        self._resources.close()
+
+    def count_tokens(self, request: Request) -> int:
+        """The tokens of the request's prompt."""
+        return len(self._prompt_tokens(request)[0])
+
+    def generate(self, request: Request) -> Iterator[Chunk]:
+        """Streams an answer; the abort flag ends it with FinishReason.CANCELLED.
+
+        Raises:
+            NoModel: none is loaded.
+            ContextOverflow: the prompt leaves no room for an answer.
+            GenerationError: llama.cpp failed.
+        """
+        started = time.monotonic()
+        model, templater = self._loaded()
+        tokens, prompt = self._prompt_tokens(request)
+        if prompt.notice and prompt.notice != templater.notice:
+            yield Chunk(notice=prompt.notice)
+        if len(tokens) >= self.context_size:
+            raise ContextOverflow(len(tokens), self.context_size)
+        tokens, kept = kv_prefix.reuse(self._cached, tokens, model.piece)
+        answer = _Answer(prompt, started, prompt_tokens=len(tokens))
+        answer.cached_tokens = self._keep(min(kept, len(tokens) - 1))
+        answer.prompt_began = time.monotonic()
+        try:
+            for progress in self._process(tokens, answer.cached_tokens):
+                yield Chunk(progress=progress)
+            answer.prompt_done = time.monotonic()
+            with sampler.chain(model, request.sampling, tokens) as chain:
+                yield from self._speak(answer, chain, request.sampling)
+        except _Aborted:
+            self._keep(len(self._cached))
+        yield Chunk(finish=Finish(answer.reason, answer.usage()))
+
+    def _speak(
+        self, answer: _Answer, chain: llama.llama_sampler_p, sampling: Sampling
+    ) -> Iterator[Chunk]:
+        """Generates until the model or a limit ends the answer; a token is one chunk."""
+        model, _ = self._loaded()
+        room = self.context_size - answer.prompt_tokens
+        limit = min(sampling.max_tokens or room, room)
+        stop = (*answer.prompt.stop, *sampling.stop)
+        text = TextStream(stop, trim_start=answer.prompt.trim_start)
+        while True:
+            token = llama.llama_sampler_sample(chain, self._context, -1)
+            answer.last_token = time.monotonic()
+            answer.first_token = answer.first_token or answer.last_token
+            if model.ends_turn(token):
+                answer.reason = FinishReason.STOP
+                break
+            answer.generated += 1
+            yield Chunk(text=text.feed(model.spoken(token)), tokens=1)
+            if text.stopped:
+                answer.reason = FinishReason.STOP
+                break
+            if answer.generated == limit:
+                answer.reason = FinishReason.CONTEXT if limit == room else FinishReason.LENGTH
+                break
+            self._decode([token])
+        yield Chunk(text=text.close())
+
+    def _loaded(self) -> tuple[Model, Templater]:
+        if self._model is None or self._templater is None:
+            raise NoModel("No model is loaded.", "Choose or open a model first.")
+        return self._model, self._templater
+
+    def _prompt_tokens(self, request: Request) -> tuple[list[int], Prompt]:
+        """The prompt's tokens, begun (and for a raw text ended) as the model expects."""
+        model, templater = self._loaded()
+        prompt = templater.prompt(request.messages) if request.raw is None else Prompt(request.raw)
+        tokens = model.tokenize(prompt.text)
+        is_raw = request.raw is not None
+        if model.adds_bos and (is_raw or tokens[:1] != [model.bos]):
+            tokens.insert(0, model.bos)
+        if model.adds_eos and is_raw:
+            tokens.append(model.eos)
+        if not tokens:
+            raise GenerationError("There is nothing to answer.", "Write something first.")
+        return tokens, prompt
+
+    def _create_context(self, model: Model, plan: LoadPlan) -> llama.llama_context_p:
+        parameters = llama.llama_context_default_params()
+        parameters.n_ctx = plan.n_ctx
+        parameters.n_batch = min(plan.n_batch, plan.n_ctx)
+        parameters.n_ubatch = min(plan.n_ubatch, plan.n_ctx)
+        parameters.n_threads = plan.n_threads
+        parameters.n_threads_batch = plan.n_threads_batch
+        parameters.n_outputs_max = 1  # logits of one token at a time: saves the buffer for the rest
+        parameters.flash_attn_type = (
+            llama.LLAMA_FLASH_ATTN_TYPE_ENABLED
+            if plan.flash_attention
+            else llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        )
+        with log.captured() as lines:
+            context = llama.llama_init_from_model(model.handle, parameters)
+        if context is None:
+            raise ModelTooLarge(
+                f"There is not enough free memory for a context of {plan.n_ctx:,} tokens.",
+                "Close other programs, or choose a smaller model.",
+                "\n".join(lines),
+            )
+        llama.llama_set_abort_callback(context, self._abort.callback, self._abort.data)
+        return context
+
+    def _process(self, tokens: Sequence[int], kept: int) -> Iterator[PromptProgress]:
+        """Decodes the part of the prompt that is not in the cache, and reports on the way."""
+        done, size = kept, FIRST_SLICE
+        yield PromptProgress(done, len(tokens), kept)
+        while done < len(tokens):
+            began = time.monotonic()
+            part = tokens[done : done + min(size, self._batch)]
+            self._decode(part)
+            done += len(part)
+            yield PromptProgress(done, len(tokens), kept)
+            rate = len(part) / max(time.monotonic() - began, 1e-6)
+            size = max(FIRST_SLICE, int(rate * SLICE_SECONDS) // FIRST_SLICE * FIRST_SLICE)
+
+    def _decode(self, tokens: Sequence[int]) -> None:
+        """Runs the model over some tokens, which are in the cache afterwards."""
+        if self._abort.is_set():
+            raise _Aborted
+        array = (llama.llama_token * len(tokens))(*tokens)
+        result = llama.llama_decode(self._context, llama.llama_batch_get_one(array, len(tokens)))
+        if result == ABORTED:
+            raise _Aborted
+        if result != 0:
+            self._forget()
+            raise GenerationError(
+                "The model failed while it was answering.",
+                "Try again; if it happens again, unload the model and load it anew.",
+                f"llama_decode returned {result} after {len(self._cached)} tokens",
+            )
+        self._cached.extend(tokens)
+
+    def _keep(self, count: int) -> int:
+        """Cuts the KV cache down to its first `count` tokens; returns how many really stay."""
+        memory = llama.llama_get_memory(self._context)
+        if memory is not None and llama.llama_memory_seq_rm(memory, 0, count, -1):
+            del self._cached[count:]
+        else:  # a recurrent state cannot go back
+            self._forget()
+        return len(self._cached)
+
+    def _forget(self) -> None:
+        memory = llama.llama_get_memory(self._context)
+        if memory is not None:
+            llama.llama_memory_clear(memory, True)
+        self._cached.clear()

@@ -1,0 +1,114 @@
+"""The runner as coroutines: each call becomes a job on the worker's thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable
+from typing import TYPE_CHECKING, TypeVar
+
+from app.errors import ModelLoadError
+from app.llm.runner.abort_flag import AbortFlag
+from app.llm.runner.interface import Loaded, OnProgress
+from app.llm.runner.worker import Job, Worker
+from app.schema import Chunk, LoadPlan, LoadProgress, LoadStage, Request
+
+if TYPE_CHECKING:
+    from app.llm.runner.llama.engine import Engine
+
+Event = TypeVar("Event")
+Result = TypeVar("Result")
+
+
+def create_engine(abort: AbortFlag) -> Engine:
+    """The engine; llama_cpp is imported here, on the runner's thread, when it is first needed."""
+    from app.llm.runner.llama.engine import Engine
+
+    return Engine(abort)
+
+
+class QueuedRunner:
+    """A Runner (see interface.py) over a worker that somebody else's thread runs."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    async def load(self, plan: LoadPlan, on_progress: OnProgress) -> Loaded:
+        """Loads a model; cancelling the awaiting task cancels the load."""
+
+        def work(engine: Engine, emit: Callable[[float], None]) -> Loaded:
+            return engine.load(plan, emit)
+
+        job = Job(asyncio.get_running_loop(), work)
+        self._worker.submit(job)
+        try:
+            while fractions := await job.mailbox.take():
+                on_progress(LoadProgress(LoadStage.LOADING, fractions[-1]))
+        finally:
+            await self._ended(job)
+        loaded = job.result()
+        if loaded is None:
+            raise ModelLoadError("The load was stopped.", "Open the model again.")
+        return loaded
+
+    async def generate(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        """Streams an answer; closing the generator stops it, and returns when it has stopped."""
+
+        def work(engine: Engine, emit: Callable[[Chunk], None]) -> None:
+            for chunk in engine.generate(request):
+                emit(chunk)
+
+        job = Job(asyncio.get_running_loop(), work)
+        ahead = self._worker.submit(job)
+        try:
+            if ahead:
+                yield Chunk(waiting=ahead)
+            while chunks := await job.mailbox.take():
+                for chunk in _coalesced(chunks):
+                    yield chunk
+        finally:
+            await self._ended(job)
+        job.result()
+
+    async def count_tokens(self, request: Request) -> int:
+        """How many tokens the request's prompt has."""
+        return await self._call(lambda engine: engine.count_tokens(request)) or 0
+
+    async def unload(self) -> None:
+        """Gives the model's memory back, after the jobs that are queued."""
+        await self._call(lambda engine: engine.unload())
+
+    async def _call(self, call: Callable[[Engine], Result]) -> Result | None:
+        def work(engine: Engine, _emit: Callable[[None], None]) -> Result:
+            return call(engine)
+
+        job = Job(asyncio.get_running_loop(), work)
+        self._worker.submit(job, bounded=False)
+        try:
+            await job.mailbox.take()
+        finally:
+            await self._ended(job)
+        return job.result()
+
+    async def _ended(self, job: Job[Event, Result]) -> None:
+        """Cancels a job that has not ended, and waits until it has."""
+        if job.mailbox.closed:
+            return
+        self._worker.cancel(job)
+        while not job.mailbox.closed:
+            await job.mailbox.take()
+
+
+def _coalesced(chunks: Iterable[Chunk]) -> Iterable[Chunk]:
+    """Joins neighbouring pieces of text: the window draws once per batch anyhow."""
+    text, tokens = "", 0
+    for chunk in chunks:
+        if chunk.tokens or chunk.text:
+            text += chunk.text
+            tokens += chunk.tokens
+            continue
+        if tokens or text:
+            yield Chunk(text=text, tokens=tokens)
+            text, tokens = "", 0
+        yield chunk
+    if tokens or text:
+        yield Chunk(text=text, tokens=tokens)

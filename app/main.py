@@ -1,0 +1,234 @@
+"""The composition root of the window: builds every object, wires them, runs, and shuts down."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import weakref
+from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QEventLoop, QTimer
+
+from app import instance, paths
+from app.errors import HearthError, StorageError
+from app.ui import application as applications
+from app.ui import theme
+from app.ui.main_window import MainWindow, saved_draft
+
+if TYPE_CHECKING:
+    import argparse
+    import asyncio
+
+    from PySide6.QtWidgets import QApplication
+
+    from app.core import Core
+    from app.ui.controllers import Controllers
+
+EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
+FIRST_PAINT_LIMIT = 2000  # milliseconds; a window that is covered paints nothing
+_LOG = logging.getLogger(__name__)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Opens the window; returns the exit code when it has been closed.
+
+    What is slow (asyncio, settings, the history) is imported and opened after the first paint.
+    """
+    folders = paths.find(options.home)
+    application = applications.create(sys.argv)
+    if instance.is_held(folders.lock) and _hand_over(folders, options.file or ""):
+        return EXIT_DONE
+    applications.log_qt_messages()
+    hooks = applications.ErrorHooks(folders.logs / "crash.log", application)
+    window = MainWindow(paths.resources(), folders.models, *theme.peek(folders.settings))
+    window.restore_place(folders.window_state)
+    window.show()
+    _wait_for_first_paint(window)
+    from app.cli import console
+    from app.errors import AlreadyRunning
+
+    lock = instance.InstanceLock(folders.lock)
+    try:
+        with suppress(OSError):  # a folder that cannot be written: the banner will say so
+            lock.acquire()
+        return _Program(application, window, hooks, folders).run(options.file, lock)
+    except AlreadyRunning as error:  # by a Hearth that does not answer
+        console.complain(error)
+        return EXIT_FAILED
+    finally:
+        hooks.remove()
+        lock.release()
+
+
+def _hand_over(folders: paths.Paths, file: str) -> bool:
+    """Has the Hearth that is open come forward with the file; False if there is none."""
+    from app.cli import console
+    from app.ui import handover
+
+    if not handover.hand_over(folders.data, file):
+        return False
+    console.say(f"Hearth is already open on {folders.data}: its window came to the front.")
+    console.say("For a second one beside it: hearth --home FOLDER.")
+    return True
+
+
+def _wait_for_first_paint(window: MainWindow) -> None:
+    loop = QEventLoop()
+    window.painted.connect(loop.quit)
+    QTimer.singleShot(FIRST_PAINT_LIMIT, loop, loop.quit)
+    loop.exec()
+
+
+class _Program:
+    """The objects of one run, from the first paint to the end."""
+
+    def __init__(
+        self,
+        application: QApplication,
+        window: MainWindow,
+        hooks: applications.ErrorHooks,
+        folders: paths.Paths,
+    ) -> None:
+        self._application = application
+        self._window = window
+        self._hooks = hooks
+        self._folders = folders
+        self._code = EXIT_DONE
+        self._ended: asyncio.Event | None = None
+        self._show_known: Callable[[HearthError], None] = lambda _error: None
+
+    def run(self, file: str | None, lock: instance.InstanceLock) -> int:
+        """Runs the event loop until the window is closed or a signal comes."""
+        import asyncio
+
+        import qasync
+
+        from app import log
+
+        with suppress(OSError):  # told by the banner, when the history is opened
+            self._folders.create()
+        handler = log.set_up(self._folders.logs)
+        collector = applications.GarbageCollector(self._application)
+        signals = applications.EndSignals(self._signalled, self._application)
+        loop = qasync.QEventLoop(self._application)
+        asyncio.set_event_loop(loop)
+        loop.set_exception_handler(self._unhandled)
+        generators = _follow_generators(loop)
+        try:
+            with loop:
+                loop.run_until_complete(self._main(file, lock))
+                loop.run_until_complete(_close_generators(generators))
+                loop.run_until_complete(loop.shutdown_default_executor())
+        finally:
+            sys.set_asyncgen_hooks(None, None)
+            asyncio.set_event_loop(None)
+            signals.stop()
+            collector.stop()
+            log.tear_down(handler)
+        return self._code
+
+    async def _main(self, file: str | None, lock: instance.InstanceLock) -> None:
+        """Builds what the window works with, waits for the end, and takes it down in stages."""
+        import asyncio
+
+        from app import core as cores
+        from app.chats.opening import open_history
+        from app.chats.store import ChatStore
+        from app.conversation.service import ConversationService
+        from app.llm.runner.thread import RunnerThread
+        from app.ui.controllers import Controllers, Services
+        from app.ui.handover import HandoverServer
+        from app.ui.tasks import Tasks
+
+        self._ended = asyncio.Event()
+        self._window.shell.complete()
+        core = cores.build(self._folders)
+        thread = RunnerThread(core.worker, self._application)
+        thread.start()
+        database, problem = await open_history(self._folders.database)
+        store = ChatStore(database)
+        if lock.held:
+            await store.recover()
+        conversations = ConversationService(
+            core.manager, store, lambda: core.settings.settings.chat
+        )
+        tasks = Tasks(self._failed)
+        services = Services(core.manager, store, conversations, tasks)
+        controllers = Controllers(self._window, services, core.settings)
+        self._hooks.show_with(controllers.show_bug)
+        self._show_known = controllers.show_error
+        self._window.close_wanted.connect(self._ended.set)
+        second_starts = HandoverServer(self._folders.data, controllers.come_forward, self._window)
+        self._report(controllers, core, problem)
+        await controllers.start(file, saved_draft(self._folders.window_state))
+        await self._ended.wait()
+        second_starts.close()
+        self._save_place(controllers)
+        self._window.hide()
+        await controllers.aclose()
+        await conversations.aclose()
+        await tasks.aclose()
+        await core.manager.aclose()
+        thread.stop()
+        await database.close()
+        self._window.deleteLater()
+
+    def _report(self, controllers: Controllers, core: Core, problem: StorageError | None) -> None:
+        """What was found amiss at the start."""
+        if problem is not None:
+            controllers.show_error(problem)
+        elif core.settings.problem:
+            controllers.show_note(core.settings.problem)
+
+    def _save_place(self, controllers: Controllers) -> None:
+        with suppress(OSError):
+            self._window.save_place(self._folders.window_state, controllers.draft())
+
+    def _signalled(self, number: int) -> None:
+        import signal
+
+        if number == signal.SIGINT:
+            self._code = EXIT_INTERRUPTED
+        if self._ended is not None:
+            self._ended.set()
+
+    def _failed(self, error: Exception) -> None:
+        """A task of the window ended in an error."""
+        if isinstance(error, HearthError):
+            _LOG.info("told to the person: %s", error)
+            self._show_known(error)
+        else:
+            self._hooks.handle(error)
+
+    def _unhandled(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, BaseException):
+            self._hooks.handle(error)
+        else:
+            _LOG.error("the event loop says: %s", context.get("message"))
+
+
+Generators = weakref.WeakSet[AsyncGenerator[Any, Any]]
+
+
+def _follow_generators(loop: asyncio.AbstractEventLoop) -> Generators:
+    """Closes abandoned async generators, as asyncio's own loops do and qasync's does not."""
+    generators: Generators = weakref.WeakSet()
+
+    def finalise(generator: AsyncGenerator[Any, Any]) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(loop.create_task, _close(generator))
+
+    sys.set_asyncgen_hooks(firstiter=generators.add, finalizer=finalise)
+    return generators
+
+
+async def _close(generator: AsyncGenerator[Any, Any]) -> None:
+    await generator.aclose()
+
+
+async def _close_generators(generators: Generators) -> None:
+    for generator in tuple(generators):
+        await generator.aclose()

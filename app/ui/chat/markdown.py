@@ -1,0 +1,228 @@
+"""Reads Markdown into blocks: all of it, or an answer that is still growing. Pure, no Qt.
+
+CommonMark with tables and strikethrough. Raw HTML stays text, and an image is a link to it: nothing
+is ever fetched. Underlined ("setext") headings are off, since a growing list would flash as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+from app.ui.chat.blocks import Fence, Paragraph, Parsed, Place, Rule, Run, Runs, Table
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+
+_CONTAINERS = frozenset(
+    f"{name}_{edge}"
+    for name in ("blockquote", "bullet_list", "ordered_list", "list_item")
+    for edge in ("open", "close")
+)
+BULLETS = ("•", "◦", "▪")
+LINE_BREAK = "\u2028"
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What a growing text has become: blocks that are final, and those at its end that are not."""
+
+    settled: list[Parsed]
+    tail: list[Parsed]
+
+
+class MarkdownStream:
+    """Reads a growing text; what is settled is read once."""
+
+    def __init__(self) -> None:
+        self._offset = 0  # where the unsettled end of the text begins
+
+    def update(self, text: str, *, final: bool = False) -> Update:
+        """The blocks that have settled since the last call, and the present end."""
+        source = text[self._offset :]
+        groups = list(_groups(source))
+        if final:
+            return Update([block for _, blocks in groups for block in blocks], [])
+        if len(groups) < 2:
+            return Update([], groups[0][1] if groups else [])
+        settled = [block for _, blocks in groups[:-1] for block in blocks]
+        line, tail = groups[-1]
+        self._offset += _line_start(source, line)
+        return Update(settled, tail)
+
+
+def parse(text: str) -> list[Parsed]:
+    """All blocks of a finished text."""
+    return [block for _, blocks in _groups(text) for block in blocks]
+
+
+@cache
+def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt  # here, since the window is painted before the first answer
+
+    parser = MarkdownIt("commonmark", {"html": False, "linkify": True})
+    parser.enable(["table", "strikethrough", "linkify"]).disable("lheading")
+    if parser.linkify is not None:  # only whole addresses: main.py is a file, not a site
+        parser.linkify.set({"fuzzy_link": False, "fuzzy_email": False})
+    return parser
+
+
+def _groups(source: str) -> Iterator[tuple[int, list[Parsed]]]:
+    """Each top-level block's first line and what it holds."""
+    tokens = _parser().parse(source)
+    lines = source.split("\n")
+    depth, start = 0, 0
+    for index, token in enumerate(tokens):
+        depth += token.nesting
+        if depth == 0:
+            first = tokens[start]
+            yield (first.map or [0])[0], list(_Flattener(lines).blocks(tokens[start : index + 1]))
+            start = index + 1
+
+
+def _line_start(source: str, line: int) -> int:
+    position = 0
+    for _ in range(line):
+        position = source.index("\n", position) + 1
+    return position
+
+
+@dataclass(slots=True)
+class _List:
+    """A list that is open: the next number, or None for bullets."""
+
+    number: int | None
+
+
+@dataclass(slots=True)
+class _Flattener:
+    """Walks the tokens of one top-level block."""
+
+    lines: list[str]
+    quote: int = 0
+    lists: list[_List] = field(default_factory=list)
+    marker: str = ""
+
+    def blocks(self, tokens: list[Token]) -> Iterator[Parsed]:
+        """The blocks in the order in which they are read."""
+        index = 0
+        while index < len(tokens):
+            token = tokens[index]
+            index += 1
+            if token.type in _CONTAINERS:
+                yield from self._enter_or_leave(token)
+            elif token.type in ("paragraph_open", "heading_open"):
+                runs = _runs(tokens[index].children or [])
+                heading = int(token.tag[1]) if token.type == "heading_open" else 0
+                marker, self.marker = self.marker, ""
+                yield Paragraph(runs, self._place(), heading, marker, tight=token.hidden)
+                index += 2
+            elif token.type == "table_open":
+                yield from self._lone_marker()
+                end = next(
+                    at for at in range(index, len(tokens)) if tokens[at].type == "table_close"
+                )
+                yield _table(tokens[index:end], self._place())
+                index = end + 1
+            else:  # a code block or a rule
+                yield from self._lone_marker()
+                yield Rule(self._place()) if token.type == "hr" else self._fence(token)
+
+    def _enter_or_leave(self, token: Token) -> Iterator[Parsed]:
+        """A quote, a list or a list item begins or ends."""
+        if token.tag == "blockquote":
+            self.quote += token.nesting
+        elif token.tag == "li":
+            yield from self._lone_marker()
+            self.marker = self._next_marker() if token.nesting > 0 else ""
+        elif token.nesting > 0:
+            ordered = token.tag == "ol"
+            self.lists.append(_List(int(token.attrGet("start") or 1) if ordered else None))
+        else:
+            self.lists.pop()
+
+    def _place(self) -> Place:
+        return Place(self.quote, len(self.lists))
+
+    def _next_marker(self) -> str:
+        innermost = self.lists[-1]
+        if innermost.number is None:
+            return BULLETS[(len(self.lists) - 1) % len(BULLETS)]
+        innermost.number += 1
+        return f"{innermost.number - 1}."
+
+    def _lone_marker(self) -> Iterator[Parsed]:
+        """The marker of an item that is empty or begins with something else than text."""
+        if self.marker:
+            marker, self.marker = self.marker, ""
+            yield Paragraph((), self._place(), marker=marker, tight=True)
+
+    def _fence(self, token: Token) -> Fence:
+        language = token.info.split()[0] if token.info.strip() else ""
+        closed = True
+        if token.type == "fence" and token.map:
+            last = self.lines[min(token.map[1], len(self.lines)) - 1].lstrip("> \t").strip()
+            opened_here = token.map[1] - token.map[0] < 2
+            closed = not opened_here and last.startswith(token.markup)
+        return Fence(token.content.removesuffix("\n"), language, self._place(), closed)
+
+
+def _table(tokens: Iterable[Token], place: Place) -> Table:
+    rows: list[tuple[Runs, ...]] = []
+    cells: list[Runs] = []
+    alignments: list[str] = []
+    for token in tokens:
+        if token.type in ("th_open", "td_open") and not rows:
+            style = str(token.attrGet("style") or "")
+            alignments.append(style.partition("text-align:")[2] or "left")
+        elif token.type == "inline":
+            cells.append(_runs(token.children or []))
+        elif token.type == "tr_close":
+            rows.append(tuple(cells))
+            cells = []
+    return Table(tuple(rows), tuple(alignments), place)
+
+
+_BREAKS = ("softbreak", "hardbreak")
+
+
+def _runs(tokens: Iterable[Token]) -> Runs:
+    """Inline tokens as runs; neighbours in one style are one run."""
+    runs: list[Run] = []
+    style = Run("")
+
+    def add(run: Run) -> None:
+        if run.text and runs and replace(runs[-1], text="") == replace(run, text=""):
+            runs[-1] = replace(run, text=runs[-1].text + run.text)
+        elif run.text:
+            runs.append(run)
+
+    for token in tokens:
+        if token.nesting:
+            style = _restyled(style, token)
+        elif token.type in _BREAKS:
+            add(replace(style, text=LINE_BREAK))
+        elif token.type == "image":
+            source = str(token.attrGet("src") or "")
+            add(replace(style, text=token.content or "image", link=source))
+        else:
+            add(replace(style, text=token.content, code=token.type == "code_inline"))
+    return tuple(runs)
+
+
+def _restyled(style: Run, token: Token) -> Run:
+    """The style inside an opening tag, or behind a closing one."""
+    begins = token.nesting > 0
+    match token.tag:
+        case "strong":
+            return replace(style, bold=begins)
+        case "em":
+            return replace(style, italic=begins)
+        case "s":
+            return replace(style, struck=begins)
+        case "a":
+            return replace(style, link=str(token.attrGet("href") or "") if begins else "")
+    return style

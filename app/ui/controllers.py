@@ -1,0 +1,163 @@
+"""Puts the controllers together for the window's present shell, and again when its look changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QMenu
+
+from app.errors import HearthError
+from app.schema import ModelRef
+from app.ui.chat_controller import ChatController, Services
+from app.ui.main_window import MainWindow
+from app.ui.model_controller import ModelController
+from app.ui.shortcuts import ShortcutsDialog
+
+if TYPE_CHECKING:
+    from app.conversation.exchange import Exchange
+    from app.settings import SettingsFile
+
+__all__ = ["Controllers", "Services"]
+
+
+class Controllers(QObject):
+    """The chat's and the model's controller, the menu and the shortcuts."""
+
+    def __init__(self, window: MainWindow, services: Services, settings: SettingsFile) -> None:
+        super().__init__(window)
+        self._window = window
+        self._services = services
+        self._settings = settings
+        self._attach()
+        window.restyled.connect(self._restyled)
+        window.appearance_changed.connect(self._keep_appearance)
+        window.files_dropped.connect(self._dropped)
+        services.conversations.on_started(self._started)
+        services.conversations.on_renamed(self._renamed)
+        for keys, action in (
+            ("Ctrl+N", self._new_chat),
+            ("Ctrl+O", self._open_model),
+            ("Ctrl+B", self._toggle_sidebar),
+            ("Ctrl+L", self._focus_composer),
+            ("Ctrl+W", window.close),
+            ("Ctrl+Q", window.close),
+            ("F1", self._show_shortcuts),
+        ):
+            window.bind(keys, action)
+
+    async def start(self, file: str | None, draft: str) -> None:
+        """Fills the window: the chats, the models, and the file of the command line."""
+        selected = ModelRef.parse(self._settings.settings.models.selected)
+        if selected is not None and not file:
+            self._services.manager.select(selected)
+        await self._chat.refresh_list()
+        await self._chat.show(None, draft)
+        if file:
+            self._model.open_file(file)
+        await self._model.refresh()
+
+    async def aclose(self) -> None:
+        """Keeps what is written and lets go of everything."""
+        await self._chat.aclose()
+        self._model.detach()
+
+    def draft(self) -> str:
+        """What stands in the composer of a chat that is not kept yet."""
+        return self._chat.draft()
+
+    def come_forward(self, file: str) -> None:
+        """A second start: the window comes to the front, and opens its file."""
+        self._window.showNormal() if self._window.isMinimized() else self._window.show()
+        self._window.raise_()
+        self._window.activateWindow()
+        if file:
+            self._model.open_file(file)
+
+    def show_error(self, error: HearthError) -> None:
+        """A known problem."""
+        self._window.shell.banner.show_error(error)
+
+    def show_note(self, text: str) -> None:
+        """Something that the person should know."""
+        self._window.shell.banner.show_note(text)
+
+    def show_bug(self, details: str) -> None:
+        """An error that is ours."""
+        self._window.shell.banner.show_bug(details)
+
+    def _attach(self) -> None:
+        shell = self._window.shell
+        self._chat = ChatController(shell, self._services, self._open_model)
+        self._model = ModelController(
+            shell, self._services, self._settings, self._chat.model_changed
+        )
+        shell.header.menu_button.setMenu(self._menu())
+
+    def _menu(self) -> QMenu:
+        menu = QMenu(self._window.shell)
+        menu.setObjectName("mainMenu")
+        menu.addAction("New chat\tCtrl+N", self._new_chat)
+        menu.addAction("Rename this chat", self._chat.rename_current)
+        menu.addAction("Delete this chat", self._chat.delete_current)
+        menu.addSeparator()
+        menu.addAction("Open a model file…\tCtrl+O", self._open_model)
+        menu.addAction("Open the models folder", self._open_folder)
+        menu.addSeparator()
+        self._window.appearance_menu(menu)
+        menu.addAction("Keyboard shortcuts\tF1", self._show_shortcuts)
+        menu.addSeparator()
+        menu.addAction("Quit\tCtrl+Q", self._window.close)
+        return menu
+
+    def _restyled(self) -> None:
+        """The window has a new shell: everything is attached to it."""
+        chat_id, text = self._chat.chat_id, self._chat.draft()
+        self._chat.detach()
+        self._model.detach()
+        self._attach()
+        self._services.tasks.spawn(self, self._refill(chat_id, text))
+
+    async def _refill(self, chat_id: int | None, text: str) -> None:
+        await self._chat.refresh_list()
+        await self._chat.show(chat_id, text)
+        await self._model.refresh()
+
+    def _keep_appearance(self, theme: str, text_size: float) -> None:
+        appearance = self._settings.settings.appearance
+        setattr(appearance, "theme", theme)  # noqa: B010 - validated as it is assigned
+        appearance.text_size = text_size
+        try:
+            self._settings.save()
+        except HearthError as error:
+            self.show_error(error)
+
+    def _started(self, exchange: Exchange) -> None:
+        self._chat.exchange_started(exchange)
+
+    def _renamed(self, _chat_id: int) -> None:
+        self._services.tasks.spawn(self, self._chat.refresh_list())
+
+    def _dropped(self, files: list[str]) -> None:
+        if files:
+            self._model.open_file(files[0])
+
+    def _new_chat(self) -> None:
+        self._chat.new_chat()
+
+    def _open_model(self) -> None:
+        self._model.ask_for_file()
+
+    def _open_folder(self) -> None:
+        folder = self._window.models_folder
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+
+    def _toggle_sidebar(self) -> None:
+        self._window.shell.toggle_sidebar()
+
+    def _focus_composer(self) -> None:
+        self._window.shell.composer.editor.setFocus()
+
+    def _show_shortcuts(self) -> None:
+        ShortcutsDialog(self._window).open()

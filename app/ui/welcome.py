@@ -1,0 +1,132 @@
+"""What stands in the page's middle while a chat is empty."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QIcon, QResizeEvent
+from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
+
+from app import wording
+from app.llm.state import ModelState, Phase
+from app.schema import ModelInfo
+from app.ui.controls import ElidedLabel, text_button
+
+SHOWN_MODELS = 4
+WIDTH = 520
+ICON = 64
+
+
+class WelcomePage(QWidget):
+    """With no model: what to do next. With one: that it is ready."""
+
+    open_wanted = Signal()
+    model_chosen = Signal(str)  # a model reference
+
+    def __init__(self, icon: QIcon, models_folder: Path, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("welcomePage")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        picture = QLabel(self)
+        picture.setPixmap(icon.pixmap(ICON, ICON))
+        picture.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self._title = self._centred("title")
+        self._text = self._centred("muted")
+        self._drop = self._drop_area()
+        self._found = QVBoxLayout()
+        self._found.setSpacing(2)
+        self._folder = ElidedLabel(f"Models are also found in {models_folder}", self, role="small")
+        self._folder.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self._holder = QWidget(self)
+        middle = QVBoxLayout(self._holder)
+        middle.setSpacing(16)
+        for widget in (picture, self._title, self._text, self._drop):
+            middle.addWidget(widget)
+        middle.addLayout(self._found)
+        middle.addWidget(self._folder)
+        around = QVBoxLayout(self)
+        around.setContentsMargins(24, 16, 24, 16)
+        around.addStretch(2)
+        around.addWidget(self._holder, 0, Qt.AlignmentFlag.AlignHCenter)
+        around.addStretch(3)
+        self.show_state(ModelState(), ())
+
+    def show_state(self, state: ModelState, models: Sequence[ModelInfo]) -> None:
+        """Says what fits the moment."""
+        has_model = state.phase is not Phase.NOTHING
+        name = state.loaded.info.name if state.loaded else ""
+        if state.phase is Phase.READY:
+            self._title.setText(f"Ask {name} anything")
+            self._text.setText("It answers on this computer. Nothing you write leaves it.")
+        elif has_model:
+            self._title.setText("Write a message to begin")
+            self._text.setText("The model is loaded when it is first asked.")
+        else:
+            self._title.setText("Welcome to Hearth")
+            self._text.setText(
+                "Talk to language models on this computer, offline and in private. "
+                "All it needs is a model in a .gguf file. Many are free to download from "
+                "huggingface.co; one of 2 to 5 GB suits most computers."
+            )
+        self._drop.setVisible(not has_model)
+        self._folder.setVisible(not has_model)
+        self._show_models(() if has_model else models[:SHOWN_MODELS])
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """A column in the middle."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def set_dragging(self, *, dragging: bool) -> None:
+        """Shows that a file can be dropped."""
+        self._drop.setProperty("dragging", dragging)
+        self._drop.style().unpolish(self._drop)
+        self._drop.style().polish(self._drop)
+
+    def _fit(self) -> None:
+        """As wide as fits, and as high as the broken lines make it."""
+        width = min(WIDTH, self.width() - 48)
+        self._holder.setFixedWidth(width)
+        self._holder.setFixedHeight(self._holder.heightForWidth(width))
+
+    def _centred(self, role: str) -> QLabel:
+        label = QLabel(self)
+        label.setProperty("role", role)
+        label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        label.setWordWrap(True)
+        return label
+
+    def _drop_area(self) -> QFrame:
+        area = QFrame(self)
+        area.setObjectName("dropArea")
+        button = text_button("Open a model file…", "primary", area, "openModelButton")
+        button.clicked.connect(self.open_wanted)
+        hint = self._centred("muted")
+        hint.setText("or drop a .gguf file here")
+        inside = QVBoxLayout(area)
+        inside.setContentsMargins(24, 24, 24, 20)
+        inside.setSpacing(8)
+        inside.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)
+        inside.addWidget(hint)
+        return area
+
+    def _show_models(self, models: Sequence[ModelInfo]) -> None:
+        while (item := self._found.takeAt(0)) is not None:
+            if widget := item.widget():
+                widget.hide()
+                widget.deleteLater()
+        if models:
+            label = QLabel("On this computer", self)
+            label.setProperty("role", "small")
+            self._found.addWidget(label)
+        for model in models:
+            facts = (model.quantisation, wording.size(model.size))
+            text = f"{model.name}  ·  {' · '.join(filter(None, facts))}".replace("&", "&&")
+            button = text_button(text, "row", self, "foundModelButton")
+            button.clicked.connect(
+                lambda _checked=False, ref=str(model.ref): self.model_chosen.emit(ref)
+            )
+            self._found.addWidget(button)

@@ -1,0 +1,64 @@
+"""Numbers and reasons in the words that people read, the same in the window and in the terminal."""
+
+from __future__ import annotations
+
+from app.schema import FinishReason, Usage
+
+REASONS = {
+    FinishReason.STOP: "finished",
+    FinishReason.LENGTH: "token limit reached",
+    FinishReason.CONTEXT: "context full",
+    FinishReason.CANCELLED: "stopped",
+    FinishReason.ERROR: "failed",
+}
+
+
+def size(count: int) -> str:
+    """A number of bytes, in decimal units."""
+    value = float(count)
+    if value < 1000:
+        return f"{count} B"
+    for unit in ("kB", "MB", "GB", "TB"):
+        value /= 1000
+        if value < 999.95 or unit == "TB":
+            break
+    return f"{value:.1f} {unit}"
+
+
+def parameters(count: int) -> str:
+    """A number of weights: 260 K, 494 M, 7.6 B."""
+    for limit, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K")):
+        if count >= limit:
+            value = count / limit
+            return f"{value:.1f} {unit}" if value < 10 else f"{value:.0f} {unit}"
+    return str(count)
+
+
+def seconds(value: float) -> str:
+    """A short time: 40 ms, 0.8 s, 12 s, 3 min."""
+    if value < 0.1:
+        return f"{value * 1000:.0f} ms"
+    if value < 10:
+        return f"{value:.1f} s"
+    return f"{value:.0f} s" if value < 120 else f"{value / 60:.0f} min"
+
+
+def rate(value: float) -> str:
+    """Tokens per second."""
+    return f"{value:.1f} tokens/s" if value < 20 else f"{value:,.0f} tokens/s"
+
+
+def statistics(usage: Usage | None, reason: FinishReason | None) -> str:
+    """One line about what an answer cost and why it ended."""
+    parts: list[str] = []
+    if usage is not None:
+        cached = f" ({usage.cached_tokens:,} remembered)" if usage.cached_tokens else ""
+        parts.append(f"{usage.prompt_tokens:,} prompt tokens{cached}")
+        parts.append(f"{usage.generated_tokens:,} generated")
+        if usage.tokens_per_second:
+            parts.append(rate(usage.tokens_per_second))
+        if usage.generated_tokens:
+            parts.append(f"first token after {seconds(usage.first_token_seconds)}")
+    if reason is not None:
+        parts.append(REASONS[reason])
+    return " · ".join(parts)

@@ -1,0 +1,151 @@
+"""What every test has: silence, no network but loopback, no thread left behind, real models."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes import gguf_models
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
+for _name in ("HEARTH_HOME", "HF_ENDPOINT", "QT_SCALE_FACTOR"):
+    os.environ.pop(_name, None)
+
+STORIES = Path(__file__).parents[2] / "shared" / "models" / "stories260K.gguf"
+THREAD_GRACE = 2.0  # seconds for a thread that is ending
+
+if os.environ.get("HEARTH_TEST_WITHOUT_QT"):
+
+    class _NoQt:
+        """Makes PySide6 look as if it were not installed."""
+
+        def find_spec(self, name: str, *_rest: object) -> None:
+            if name.partition(".")[0] in ("PySide6", "shiboken6", "qasync"):
+                raise ModuleNotFoundError(f"{name} is hidden from this run")
+
+    sys.meta_path.insert(0, _NoQt())
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            host = address[0]
+            is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+            assert is_loopback, f"a test tried to reach {address}"
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+class _Listener(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.heard: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard.append(f"{record.levelname} {record.name}: {record.getMessage()}")
+
+
+@pytest.fixture
+def expected_warnings() -> list[str]:
+    """Texts of log warnings that a test provokes on purpose."""
+    return []
+
+
+@pytest.fixture(autouse=True)
+def _silence(expected_warnings: list[str]) -> Iterator[None]:
+    listener = _Listener()
+    logging.getLogger().addHandler(listener)
+    yield
+    logging.getLogger().removeHandler(listener)
+    unexpected = [
+        text for text in listener.heard if not any(known in text for known in expected_warnings)
+    ]
+    assert not unexpected, "the log should be silent"
+
+
+@pytest.fixture(autouse=True)
+def _no_threads_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    end = time.monotonic() + THREAD_GRACE
+    while (left := set(threading.enumerate()) - before) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not left, f"threads are left: {left}"
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="session")
+def tiny(model_folder: Path) -> Path:
+    """Random weights, a vocabulary of its own, a ChatML template."""
+    return gguf_models.write_random_model(model_folder / "tiny.gguf")
+
+
+@pytest.fixture(scope="session")
+def bare(model_folder: Path) -> Path:
+    """Random weights, no chat template and no ChatML tokens."""
+    return gguf_models.write_random_model(
+        model_folder / "bare.gguf",
+        chat_template=None,
+        special_tokens=("<|endoftext|>",),
+        name="Bare",
+    )
+
+
+PARROT_REPLY = (
+    "# Colours\n\nA **parrot** says `squawk`, été and 🦜.\n\n- red\n- green and blue\n\n"
+    "```python\nprint('hello')\n```\n\nThat is all."
+)
+
+
+@pytest.fixture(scope="session")
+def parrot(model_folder: Path) -> Path:
+    """Always answers PARROT_REPLY."""
+    return gguf_models.write_parrot_model(model_folder / "parrot.gguf", PARROT_REPLY)
+
+
+@pytest.fixture(scope="session")
+def endless(model_folder: Path) -> Path:
+    """Talks until its context of 30,000 tokens is full."""
+    return gguf_models.write_parrot_model(
+        model_folder / "endless.gguf",
+        " ".join(f"word{index}" for index in range(300)) + " and again,",
+        loop=True,
+        context=30_000,
+        name="Endless",
+    )
+
+
+@pytest.fixture(scope="session")
+def slow(model_folder: Path) -> Path:
+    """Big enough that a prompt of thousands of tokens takes seconds."""
+    shape = gguf_models.Shape(512, 2048, 8, 8, 8, 16_384)
+    return gguf_models.write_random_model(model_folder / "slow.gguf", shape=shape, name="Slow")
+
+
+@pytest.fixture(params=["tiny", "stories260K"])
+def any_model(request: pytest.FixtureRequest, tiny: Path) -> Path:
+    """The project's own model, and the trained one where it is at hand."""
+    if request.param == "tiny":
+        return tiny
+    if not STORIES.exists():
+        pytest.skip(f"{STORIES} is not here; the project's own model takes the same path")
+    return STORIES
