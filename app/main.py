@@ -15,16 +15,17 @@ from app import instance, paths
 from app.errors import HearthError, StorageError
 from app.ui import application as applications
 from app.ui import theme
-from app.ui.main_window import MainWindow, saved_draft
+from app.ui.main_window import MainWindow
 
 if TYPE_CHECKING:
     import argparse
     import asyncio
+    from contextlib import AsyncExitStack
 
     from PySide6.QtWidgets import QApplication
 
     from app.core import Core
-    from app.ui.controllers import Controllers
+    from app.ui.services import Services
 
 EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
 FIRST_PAINT_LIMIT = 2000  # milliseconds; a window that is covered paints nothing
@@ -130,61 +131,75 @@ class _Program:
         return self._code
 
     async def _main(self, file: str | None, lock: instance.InstanceLock) -> None:
-        """Builds what the window works with, waits for the end, and takes it down in stages."""
+        """Builds what the window works with, and waits for the end.
+
+        The stack takes it down in stages, also where the building fails: what was built last ends
+        first, the window's own tasks before the runner, and the history last of all.
+        """
         import asyncio
+        from contextlib import AsyncExitStack
 
         from app import core as cores
         from app.chats.opening import open_history
         from app.chats.store import ChatStore
         from app.conversation.service import ConversationService
         from app.llm.runner.thread import RunnerThread
-        from app.ui.controllers import Controllers, Services
-        from app.ui.handover import HandoverServer
+        from app.ui.services import Services
         from app.ui.tasks import Tasks
 
         self._ended = asyncio.Event()
-        self._window.shell.complete()
-        core = cores.build(self._folders)
-        thread = RunnerThread(core.worker, self._application)
-        thread.start()
-        database, problem = await open_history(self._folders.database)
-        store = ChatStore(database)
-        if lock.held:
-            await store.recover()
-        conversations = ConversationService(
-            core.manager, store, lambda: core.settings.settings.chat
-        )
-        tasks = Tasks(self._failed)
-        services = Services(core.manager, store, conversations, tasks)
+        window = self._window
+        window.shell.complete()
+        window.close_wanted.connect(self._ended.set)
+        if window.is_closing:  # since before this
+            self._ended.set()
+        async with AsyncExitStack() as stack:
+            stack.callback(window.deleteLater)
+            database, problem = await open_history(self._folders.database)
+            stack.push_async_callback(database.close)
+            store = ChatStore(database)
+            if lock.held:
+                await store.recover()
+            core = cores.build(self._folders)
+            thread = RunnerThread(core.worker, self._application)
+            thread.start()
+            stack.callback(thread.stop)
+            stack.push_async_callback(core.manager.aclose)
+            tasks = Tasks(self._failed)
+            stack.push_async_callback(tasks.aclose)
+            conversations = ConversationService(
+                core.manager, store, lambda: core.settings.settings.chat
+            )
+            stack.push_async_callback(conversations.aclose)
+            services = Services(core.manager, store, conversations, tasks)
+            await self._serve(core, services, problem, file, stack)
+
+    async def _serve(
+        self,
+        core: Core,
+        services: Services,
+        problem: StorageError | None,
+        file: str | None,
+        stack: AsyncExitStack,
+    ) -> None:
+        """Brings the window to life, until it is to end."""
+        from app.ui.controllers import Controllers
+        from app.ui.handover import HandoverServer
+
         controllers = Controllers(self._window, services, core.settings)
+        stack.callback(self._window.hide)
+        stack.push_async_callback(controllers.aclose)
         self._hooks.show_with(controllers.show_bug)
         self._show_known = controllers.show_error
-        self._window.close_wanted.connect(self._ended.set)
         second_starts = HandoverServer(self._folders.data, controllers.come_forward, self._window)
-        self._report(controllers, core, problem)
-        await controllers.start(file, saved_draft(self._folders.window_state))
-        await self._ended.wait()
-        second_starts.close()
-        self._save_place(controllers)
-        self._window.hide()
-        await controllers.aclose()
-        await conversations.aclose()
-        await tasks.aclose()
-        await core.manager.aclose()
-        thread.stop()
-        await database.close()
-        self._window.deleteLater()
-
-    def _report(self, controllers: Controllers, core: Core, problem: StorageError | None) -> None:
-        """What was found amiss at the start."""
+        stack.callback(second_starts.close)
         if problem is not None:
             controllers.show_error(problem)
         elif core.settings.problem:
             controllers.show_note(core.settings.problem)
-
-    def _save_place(self, controllers: Controllers) -> None:
-        with suppress(OSError):
-            self._window.save_place(self._folders.window_state, controllers.draft())
+        await controllers.start(file)
+        if self._ended is not None:
+            await self._ended.wait()
 
     def _signalled(self, number: int) -> None:
         import signal

@@ -8,7 +8,9 @@ MAX_LENGTH = 48  # characters
 SHORT = 12  # a question of fewer characters is a greeting more often than a subject
 UNTITLED = "New chat"
 
-_NOISE = re.compile(r"```.*?(```|$)|[*_`#>~|]+|!?\[([^\]]*)\]\([^)]*\)", re.DOTALL)
+_CODE = re.compile(r"```.*?(```|$)", re.DOTALL)
+_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
+_MARKS = re.compile(r"[*_`#>~|]+")
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s|\n")
 
 
@@ -22,7 +24,7 @@ def from_exchange(question: str, answer: str = "") -> str:
 
 def _first_sentence(text: str) -> str:
     """Without Markdown, at most MAX_LENGTH characters, cut between words."""
-    plain = _NOISE.sub(lambda match: match.group(2) or " ", text[:2000]).strip()
+    plain = _MARKS.sub("", _LINK.sub(r"\1", _CODE.sub(" ", text[:2000]))).strip()
     sentence = " ".join(_SENTENCE_END.split(plain, maxsplit=1)[0].split())
     sentence = sentence.rstrip(".:,;。 ")
     if len(sentence) <= MAX_LENGTH:

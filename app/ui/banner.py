@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
@@ -24,8 +26,27 @@ DETAILS_HEIGHT = 140
 UNDO_SECONDS = 8
 
 
+class Topic(StrEnum):
+    """What a message is about; a new one takes the place of an earlier one about the same."""
+
+    MODEL = "model"
+    HISTORY = "history"
+    SETTINGS = "settings"
+    OTHER = "other"
+    BUG = "bug"
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    text: str
+    role: str  # "error" or "note", for the style sheet
+    details: str = ""
+    action: str = ""
+    run: Callable[[], None] | None = None
+
+
 class Banner(QFrame):
-    """One message at a time, under the header; it stays until it is closed or mended."""
+    """The latest message, under the header; it stays until it is closed or mended."""
 
     def __init__(self, icons: Icons, parent: QWidget) -> None:
         super().__init__(parent)
@@ -46,13 +67,13 @@ class Banner(QFrame):
         self._copy.clicked.connect(self._copy_details)
         self._close = IconButton(icons, "close", "Close this message", self)
         self._close.setObjectName("bannerClose")
-        self._close.clicked.connect(self.clear)
+        self._close.clicked.connect(self._close_latest)
         self._details = QPlainTextEdit(self)
         self._details.setObjectName("bannerDetails")
         self._details.setReadOnly(True)
         self._details.setTabChangesFocus(True)
         self._details.setFixedHeight(DETAILS_HEIGHT)
-        self._run: Callable[[], None] | None = None
+        self._messages: dict[Topic, _Message] = {}  # the latest last
         self._action.clicked.connect(self._act)
         row = QHBoxLayout()
         row.setSpacing(8)
@@ -71,47 +92,67 @@ class Banner(QFrame):
         return self._label.text() if not self.isHidden() else ""
 
     def show_error(
-        self, error: HearthError, action: str = "", run: Callable[[], None] | None = None
+        self,
+        topic: Topic,
+        error: HearthError,
+        action: str = "",
+        run: Callable[[], None] | None = None,
     ) -> None:
         """A known problem; `action` names the button that mends it."""
-        self._show(str(error), "error", error.details, action, run)
+        self._add(topic, _Message(str(error), "error", error.details, action, run))
 
     def show_bug(self, details: str) -> None:
         """An error that is ours: it is in the log, and can be copied for a report."""
         text = "Something in Hearth went wrong. Your chats are safe; the log has the details."
-        self._show(text, "error", details, "", None)
+        self._add(Topic.BUG, _Message(text, "error", details))
 
-    def show_note(self, text: str, action: str = "", run: Callable[[], None] | None = None) -> None:
+    def show_note(self, topic: Topic, text: str) -> None:
         """Something that the person should know."""
-        self._show(text, "note", "", action, run)
+        self._add(topic, _Message(text, "note"))
 
-    def clear(self) -> None:
-        """Takes the message away."""
-        self.hide()
-        self._run = None
+    def clear(self, topic: Topic) -> None:
+        """Takes the message on a topic away; an earlier one on another comes back."""
+        if self._messages.pop(topic, None) is not None:
+            self._show_latest()
 
-    def _show(
-        self, text: str, role: str, details: str, action: str, run: Callable[[], None] | None
-    ) -> None:
-        colour = "danger" if role == "error" else "muted"
+    def take_over(self, other: Banner) -> None:
+        """Shows what another banner showed."""
+        self._messages = dict(other._messages)
+        self._show_latest()
+
+    def _add(self, topic: Topic, message: _Message) -> None:
+        self._messages.pop(topic, None)
+        self._messages[topic] = message
+        self._show_latest()
+
+    def _show_latest(self) -> None:
+        if not self._messages:
+            self.hide()
+            return
+        message = next(reversed(self._messages.values()))
+        colour = "danger" if message.role == "error" else "muted"
         self._icon.setPixmap(self._icons.get("warning", colour).pixmap(20, 20))
-        self._label.setText(text)
-        self._label.setAccessibleName(text)
-        self._details.setPlainText(details)
+        self._label.setText(message.text)
+        self._label.setAccessibleName(message.text)
+        self._details.setPlainText(message.details)
         self._details.hide()
-        self._more.setVisible(bool(details))
-        self._copy.setVisible(bool(details))
-        self._action.setText(action)
-        self._action.setVisible(bool(action))
-        self._run = run
-        self.setProperty("role", role)
+        self._more.setVisible(bool(message.details))
+        self._copy.setVisible(bool(message.details))
+        self._action.setText(message.action)
+        self._action.setVisible(bool(message.action))
+        self.setProperty("role", message.role)
         self.style().unpolish(self)
         self.style().polish(self)
         self.show()
 
+    def _close_latest(self) -> _Message:
+        topic = next(reversed(self._messages))
+        message = self._messages.pop(topic)
+        self._show_latest()
+        return message
+
     def _act(self) -> None:
-        run = self._run
-        self.clear()
+        run = self._close_latest().run
         if run is not None:
             run()
 

@@ -8,18 +8,18 @@ from PySide6.QtCore import QObject, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QMenu
 
-from app.errors import HearthError
+from app.errors import HearthError, StorageError
 from app.schema import ModelRef
-from app.ui.chat_controller import ChatController, Services
+from app.ui.banner import Topic
+from app.ui.chat_controller import ChatController
 from app.ui.main_window import MainWindow
 from app.ui.model_controller import ModelController
+from app.ui.services import Services
 from app.ui.shortcuts import ShortcutsDialog
 
 if TYPE_CHECKING:
     from app.conversation.exchange import Exchange
     from app.settings import SettingsFile
-
-__all__ = ["Controllers", "Services"]
 
 
 class Controllers(QObject):
@@ -30,7 +30,7 @@ class Controllers(QObject):
         self._window = window
         self._services = services
         self._settings = settings
-        self._attach()
+        self._attach(window.saved_draft())
         window.restyled.connect(self._restyled)
         window.appearance_changed.connect(self._keep_appearance)
         window.files_dropped.connect(self._dropped)
@@ -47,25 +47,22 @@ class Controllers(QObject):
         ):
             window.bind(keys, action)
 
-    async def start(self, file: str | None, draft: str) -> None:
+    async def start(self, file: str | None) -> None:
         """Fills the window: the chats, the models, and the file of the command line."""
         selected = ModelRef.parse(self._settings.settings.models.selected)
         if selected is not None and not file:
             self._services.manager.select(selected)
-        await self._chat.refresh_list()
-        await self._chat.show(None, draft)
+        await self._chat.list.refresh()
+        await self._chat.show(None)
         if file:
             self._model.open_file(file)
         await self._model.refresh()
 
     async def aclose(self) -> None:
-        """Keeps what is written and lets go of everything."""
+        """Keeps what is written and where the window was, and lets go of everything."""
+        self._window.save_place(self._chat.new_draft)
         await self._chat.aclose()
         self._model.detach()
-
-    def draft(self) -> str:
-        """What stands in the composer of a chat that is not kept yet."""
-        return self._chat.draft()
 
     def come_forward(self, file: str) -> None:
         """A second start: the window comes to the front, and opens its file."""
@@ -77,19 +74,22 @@ class Controllers(QObject):
 
     def show_error(self, error: HearthError) -> None:
         """A known problem."""
-        self._window.shell.banner.show_error(error)
+        topic = Topic.HISTORY if isinstance(error, StorageError) else Topic.OTHER
+        self._window.shell.banner.show_error(topic, error)
 
     def show_note(self, text: str) -> None:
-        """Something that the person should know."""
-        self._window.shell.banner.show_note(text)
+        """Something about the settings that the person should know."""
+        self._window.shell.banner.show_note(Topic.SETTINGS, text)
 
     def show_bug(self, details: str) -> None:
         """An error that is ours."""
         self._window.shell.banner.show_bug(details)
 
-    def _attach(self) -> None:
-        shell = self._window.shell
-        self._chat = ChatController(shell, self._services, self._open_model)
+    def _attach(self, new_draft: str) -> None:
+        window, shell = self._window, self._window.shell
+        self._chat = ChatController(
+            shell, self._services, self._open_model, new_draft, window.save_place
+        )
         self._model = ModelController(
             shell, self._services, self._settings, self._chat.model_changed
         )
@@ -99,8 +99,8 @@ class Controllers(QObject):
         menu = QMenu(self._window.shell)
         menu.setObjectName("mainMenu")
         menu.addAction("New chat\tCtrl+N", self._new_chat)
-        menu.addAction("Rename this chat", self._chat.rename_current)
-        menu.addAction("Delete this chat", self._chat.delete_current)
+        menu.addAction("Rename this chat", self._chat.list.rename_current)
+        menu.addAction("Delete this chat", self._chat.list.delete_current)
         menu.addSeparator()
         menu.addAction("Open a model file…\tCtrl+O", self._open_model)
         menu.addAction("Open the models folder", self._open_folder)
@@ -113,14 +113,14 @@ class Controllers(QObject):
 
     def _restyled(self) -> None:
         """The window has a new shell: everything is attached to it."""
-        chat_id, text = self._chat.chat_id, self._chat.draft()
+        chat_id, text = self._chat.chat_id, self._chat.written
         self._chat.detach()
         self._model.detach()
-        self._attach()
+        self._attach(self._chat.new_draft)
         self._services.tasks.spawn(self, self._refill(chat_id, text))
 
     async def _refill(self, chat_id: int | None, text: str) -> None:
-        await self._chat.refresh_list()
+        await self._chat.list.refresh()
         await self._chat.show(chat_id, text)
         await self._model.refresh()
 
@@ -134,10 +134,10 @@ class Controllers(QObject):
             self.show_error(error)
 
     def _started(self, exchange: Exchange) -> None:
-        self._chat.exchange_started(exchange)
+        self._chat.list.exchange_started(exchange)
 
     def _renamed(self, _chat_id: int) -> None:
-        self._services.tasks.spawn(self, self._chat.refresh_list())
+        self._services.tasks.spawn(self, self._chat.list.refresh())
 
     def _dropped(self, files: list[str]) -> None:
         if files:

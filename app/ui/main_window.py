@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QMimeData, Signal
@@ -49,6 +50,8 @@ class MainWindow(QMainWindow):
         self._preference = preference
         self._text_size = text_size
         self._has_painted = False
+        self.is_closing = False  # it was asked to
+        self._place_file: Path | None = None
         self.setObjectName("mainWindow")
         self.setWindowTitle("Hearth")
         self.icon: QIcon = application_icon(resources / "icons")
@@ -100,17 +103,31 @@ class MainWindow(QMainWindow):
         shortcut.activated.connect(action)
 
     def restore_place(self, file: Path) -> None:
-        """Takes the size and place that the window had."""
+        """Takes the size and place that the window had, and keeps them in this file from now on."""
+        self._place_file = file
         try:
             saved = json.loads(file.read_text(encoding="utf-8"))["geometry"]
             self.restoreGeometry(QByteArray.fromBase64(saved.encode("ascii")))
         except (OSError, ValueError, KeyError, AttributeError, TypeError):
             return
 
-    def save_place(self, file: Path, draft: str) -> None:
+    def save_place(self, draft: str) -> None:
         """Keeps the window's size and place, and what was written and not sent in a new chat."""
+        if self._place_file is None:
+            return
         geometry = bytes(self.saveGeometry().toBase64().data()).decode("ascii")
-        storage.write_atomically(file, json.dumps({"geometry": geometry, "draft": draft}))
+        with suppress(OSError):  # a folder that cannot be written: the history has said so
+            storage.write_atomically(
+                self._place_file, json.dumps({"geometry": geometry, "draft": draft})
+            )
+
+    def saved_draft(self) -> str:
+        """What `save_place` kept of a message that was never sent."""
+        try:
+            saved = self._place_file.read_text(encoding="utf-8") if self._place_file else "{}"
+            return str(json.loads(saved).get("draft", ""))
+        except (OSError, ValueError, AttributeError):
+            return ""
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Tells once that there is something to see."""
@@ -122,6 +139,7 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Asks for the program to end; the window closes when everything is saved."""
         event.ignore()
+        self.is_closing = True
         self.close_wanted.emit()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
@@ -150,6 +168,7 @@ class MainWindow(QMainWindow):
         old = self.shell
         self.shell = self._build()
         self.shell.complete()
+        self.shell.banner.take_over(old.banner)
         old.hide()
         old.deleteLater()
         self.restyled.emit()
@@ -174,11 +193,3 @@ class MainWindow(QMainWindow):
 
 def _local_files(data: QMimeData) -> list[str]:
     return [url.toLocalFile() for url in data.urls() if url.isLocalFile()]
-
-
-def saved_draft(file: Path) -> str:
-    """What `save_place` kept of a message that was never sent."""
-    try:
-        return str(json.loads(file.read_text(encoding="utf-8"))["draft"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""

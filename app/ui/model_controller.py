@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QFileDialog
 from app.errors import HearthError, ModelFileError
 from app.llm.state import ModelState, Phase
 from app.schema import ModelInfo, ModelRef
-from app.ui.chat_controller import Services
+from app.ui.banner import Topic
+from app.ui.services import Services
 from app.ui.shell import Shell
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class ModelController(QObject):
         path = Path(file).expanduser().absolute()
         if path.suffix.lower() != SUFFIX:
             self._shell.banner.show_error(
+                Topic.MODEL,
                 ModelFileError(
                     f"“{path.name}” is not a model file.",
                     "Hearth reads models in the GGUF format, whose files end in .gguf.",
@@ -129,7 +131,7 @@ class ModelController(QObject):
         try:
             self._settings.save()
         except HearthError as error:
-            self._shell.banner.show_error(error)
+            self._shell.banner.show_error(Topic.SETTINGS, error)
 
     def _changed(self, state: ModelState) -> None:
         info = next((model for model in self._models if model.ref == state.ref), None)
@@ -143,12 +145,14 @@ class ModelController(QObject):
             self._shell.load_bar.hide()
             self._shell.welcome.show_state(state, self._models)
         if state.error is not None and state.error is not self._last_error:
-            self._shell.banner.show_error(state.error, "Open another file…", self.ask_for_file)
+            self._shell.banner.show_error(
+                Topic.MODEL, state.error, "Open another file…", self.ask_for_file
+            )
         self._last_error = state.error
         notice = state.loaded.notice if state.loaded else ""
         if notice and notice != self._noticed:
-            self._shell.banner.show_note(notice)
+            self._shell.banner.show_note(Topic.MODEL, notice)
         elif state.phase is Phase.READY and state.error is None and not notice:
-            self._shell.banner.clear()
+            self._shell.banner.clear(Topic.MODEL)
         self._noticed = notice
         self._on_change()

@@ -47,6 +47,7 @@ class DocumentWriter:
         self._starts: list[int] = []  # the position of each block of the tail
         self._base = 0  # where the tail begins
         self._before: Block | None = None  # the last settled block
+        self._has_empty_line = True  # at the end, ready for the next block
         self.code_starts: list[int] = []  # the position of each code block's first line
         self._settled_codes = 0
         document.setUndoRedoEnabled(False)
@@ -117,22 +118,21 @@ class DocumentWriter:
             cursor.setPosition(start)
             cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
             cursor.removeSelectedText()
+            self._has_empty_line = True
             del self._starts[same:]
             kept = sum(isinstance(b, CodeLine) and b.first for b in self._tail[:same])
             del self.code_starts[self._settled_codes + kept :]
         cursor.movePosition(QTextCursor.MoveOperation.End)
         for index in range(same, len(wanted)):
             before = wanted[index - 1] if index else self._before
-            first_here = start is not None and index == same
-            self._append(cursor, before, wanted[index], reuse=first_here)
+            self._append(cursor, before, wanted[index])
 
-    def _append(
-        self, cursor: QTextCursor, before: Block | None, block: Block, *, reuse: bool = False
-    ) -> None:
+    def _append(self, cursor: QTextCursor, before: Block | None, block: Block) -> None:
         """Draws a block at the end: in the empty line that is there, or in a new one."""
         layout = self._layout(before, block)
         plain = QTextCharFormat()
-        if reuse or before is None:
+        if self._has_empty_line:
+            self._has_empty_line = False
             cursor.setBlockFormat(layout)
             cursor.setBlockCharFormat(plain)
             cursor.setCharFormat(plain)

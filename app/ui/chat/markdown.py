@@ -46,12 +46,14 @@ class MarkdownStream:
         groups = list(_groups(source))
         if final:
             return Update([block for _, blocks in groups for block in blocks], [])
-        if len(groups) < 2:
-            return Update([], groups[0][1] if groups else [])
-        settled = [block for _, blocks in groups[:-1] for block in blocks]
-        line, tail = groups[-1]
-        self._offset += _line_start(source, line)
-        return Update(settled, tail)
+        kept = 1
+        if groups and groups[-1][0] == source.count("\n"):
+            kept = 2  # the last line may yet turn out to belong to the block above
+        if len(groups) <= kept:
+            return Update([], [block for _, blocks in groups for block in blocks])
+        settled = [block for _, blocks in groups[:-kept] for block in blocks]
+        self._offset += _line_start(source, groups[-kept][0])
+        return Update(settled, [block for _, blocks in groups[-kept:] for block in blocks])
 
 
 def parse(text: str) -> list[Parsed]:

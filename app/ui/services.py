@@ -1,0 +1,23 @@
+"""What the controllers of the window work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.ui.tasks import Tasks
+
+if TYPE_CHECKING:
+    from app.chats.store import ChatStore
+    from app.conversation.service import ConversationService
+    from app.llm.manager import LLMManager
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The models, the history, the running answers, and the window's tasks."""
+
+    manager: LLMManager
+    store: ChatStore
+    conversations: ConversationService
+    tasks: Tasks

@@ -1,0 +1,155 @@
+"""A window with real services around a scripted provider, on a real event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import qasync
+from PySide6.QtCore import QCoreApplication, QEvent
+from PySide6.QtWidgets import QApplication, QWidget
+
+from app import paths
+from app.chats.database import Database
+from app.chats.store import ChatStore
+from app.conversation.service import ConversationService
+from app.llm.manager import LLMManager
+from app.settings import SettingsFile
+from app.ui import theme as themes
+from app.ui.controllers import Controllers
+from app.ui.icons import Icons
+from app.ui.main_window import MainWindow
+from app.ui.services import Services
+from app.ui.tasks import Tasks
+from tests.fakes.provider import FakeProvider
+
+WIDGET = TypeVar("WIDGET", bound=QWidget)
+PATIENCE = 20.0  # seconds
+
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Waits until something is true, while the window lives."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        await asyncio.sleep(0.01)
+
+
+def settle() -> None:
+    """Has Qt do what it put off: layouts, deletions."""
+    QCoreApplication.sendPostedEvents()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    QCoreApplication.processEvents()
+
+
+@pytest.fixture
+def run(qapp: QApplication) -> Iterator[Run]:
+    """Runs a coroutine on Qt's event loop; nothing may be left running afterwards."""
+    loop = qasync.QEventLoop(qapp)
+    asyncio.set_event_loop(loop)
+    qapp.setStyle("Fusion")
+    qapp.setQuitOnLastWindowClosed(False)
+    with loop:
+        yield loop.run_until_complete
+        left = [task for task in asyncio.all_tasks(loop) if not task.done()]
+        loop.run_until_complete(loop.shutdown_default_executor())
+    asyncio.set_event_loop(None)
+    assert not left, f"tasks are left: {left}"
+
+
+@pytest.fixture(autouse=True)
+def _no_widgets_left(qapp: QApplication) -> Iterator[None]:
+    before = set(map(id, QApplication.topLevelWidgets()))
+    yield
+    settle()
+    gc.collect()
+    settle()
+    left = [widget for widget in QApplication.topLevelWidgets() if id(widget) not in before]
+    assert not left, f"widgets are left: {left}"
+
+
+@pytest.fixture
+def theme(qapp: QApplication) -> themes.Theme:
+    folder = paths.resources() / "themes"
+    loaded = themes.load(folder, themes.LIGHT)
+    qapp.setPalette(loaded.palette())
+    qapp.setStyleSheet(loaded.style_sheet(folder))
+    return loaded
+
+
+@pytest.fixture
+def icons(theme: themes.Theme) -> Icons:
+    return Icons(paths.resources() / "icons", theme)
+
+
+@dataclass
+class Desk:
+    """The window, and everything behind it."""
+
+    window: MainWindow
+    services: Services
+    provider: FakeProvider
+    controllers: Controllers
+    settings: SettingsFile
+    database: Database
+    errors: list[Exception] = field(default_factory=list)
+
+    def find(self, kind: type[WIDGET], name: str) -> WIDGET:
+        found = self.window.findChild(kind, name)
+        assert found is not None, name
+        return found
+
+    @property
+    def chat_id(self) -> int | None:
+        return self.controllers._chat.chat_id
+
+    async def idle(self) -> None:
+        """Waits until no answer is being made here."""
+        await until(lambda: self.services.conversations.running(self.chat_id) is None)
+        await until(lambda: self.controllers._chat._drawing.exchange is None)
+        await asyncio.sleep(0.02)
+
+    async def close(self) -> None:
+        await self.controllers.aclose()
+        await self.services.conversations.aclose()
+        await self.services.tasks.aclose()
+        await self.services.manager.aclose()
+        await self.database.close()
+        self.window.hide()
+        self.window.deleteLater()
+        assert not self.errors, self.errors
+
+
+@pytest.fixture
+def desk(run: Run, tmp_path: Path) -> Iterator[Desk]:
+    """The open window, with a model chosen from the list but not loaded."""
+    made = run(open_desk(tmp_path))
+    yield made
+    run(made.close())
+    settle()
+
+
+async def open_desk(home: Path, provider: FakeProvider | None = None) -> Desk:
+    provider = provider or FakeProvider()
+    settings = SettingsFile(home / "settings.json")
+    errors: list[Exception] = []
+    window = MainWindow(paths.resources(), home / "models", themes.LIGHT, 1.0)
+    window.shell.complete()
+    window.show()
+    database = Database(home / "hearth.db")
+    await database.open()
+    store = ChatStore(database)
+    manager = LLMManager({"fake": provider})
+    conversations = ConversationService(manager, store, lambda: settings.settings.chat)
+    services = Services(manager, store, conversations, Tasks(errors.append))
+    controllers = Controllers(window, services, settings)
+    await controllers.start(None)
+    return Desk(window, services, provider, controllers, settings, database, errors)
