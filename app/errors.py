@@ -84,7 +84,7 @@ class ContextOverflow(GenerationError):
     def __init__(self, prompt_tokens: int, context: int) -> None:
         super().__init__(
             f"This needs {prompt_tokens:,} tokens, and the context holds {context:,}.",
-            "Shorten the message, start a new chat, or leave out the oldest messages.",
+            "Shorten the message; in a long chat, leave out the oldest ones or start a new chat.",
         )
         self.prompt_tokens = prompt_tokens
         self.context = context

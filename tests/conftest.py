@@ -36,6 +36,11 @@ if os.environ.get("HEARTH_TEST_WITHOUT_QT"):
 
     sys.meta_path.insert(0, _NoQt())
 
+    def pytest_addoption(parser: pytest.Parser) -> None:
+        """The settings of pytest-qt, which is not there to know them."""
+        for name in ("qt_api", "qt_log_level_fail", "qt_log_ignore"):
+            parser.addini(name, "for pytest-qt")
+
 
 @pytest.fixture(autouse=True)
 def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:

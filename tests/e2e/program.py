@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 60.0  # seconds
+PATIENCE = 30.0  # seconds
 ROOT = Path(__file__).parents[2]
 
 
@@ -81,7 +81,7 @@ class Program:
         output, _ = self.process.communicate(timeout=PATIENCE)
         last = output.decode().splitlines()[-1:]
         assert self.process.returncode == 0, (self.process.returncode, self.complaints())
-        assert [json.loads(line) for line in last] == [{"threads": []}]
+        assert [json.loads(line) for line in last] == [{"threads": []}], last
         assert self.complaints() == ""
 
     def kill(self) -> None:

@@ -9,6 +9,7 @@ left when the program has ended.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -16,9 +17,28 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QObject, QSocketNotifier, Qt, QTimer
+import shiboken6
+from PySide6.QtCore import (
+    QMimeData,
+    QObject,
+    QPoint,
+    QPointF,
+    QSocketNotifier,
+    Qt,
+    QThread,
+    QTimer,
+    QUrl,
+)
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QLabel, QListView, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QLabel,
+    QListView,
+    QPlainTextEdit,
+    QWidget,
+)
 
 from app.__main__ import main
 from app.ui.chat.message import AssistantMessage
@@ -30,6 +50,8 @@ MODIFIERS = {
     "Ctrl": Qt.KeyboardModifier.ControlModifier,
     "Shift": Qt.KeyboardModifier.ShiftModifier,
 }
+# The main thread, and Python's shadow of a QThread, which stays when that has ended.
+NOT_LEFT = (type(threading.main_thread()), threading._DummyThread)
 
 
 class Remote(QObject):
@@ -127,6 +149,30 @@ class Remote(QObject):
         at = chats.visualRect(chats.model().index(row, 0)).center()
         QTest.mouseClick(chats.viewport(), Qt.MouseButton.LeftButton, pos=at)
 
+    def waiting(self) -> str:
+        """What stands in place of an answer that has no text yet."""
+        views = self._window.shell.transcript.views
+        labels = views[-1].findChildren(QLabel, "waiting") if views else []
+        return " ".join(label.text() for label in labels if label.isVisible())
+
+    def paste(self, text: str) -> None:
+        """Pastes into the composer."""
+        QGuiApplication.clipboard().setText(text)
+        self._window.shell.composer.editor.paste()
+
+    def drop(self, path: str) -> None:
+        """Drops a file on the window."""
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(path)])
+        place, action = QPoint(400, 300), Qt.DropAction.CopyAction
+        button, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+        enter = QDragEnterEvent(place, action, data, button, keys)
+        QApplication.sendEvent(self._window, enter)
+        if not enter.isAccepted():
+            raise LookupError("the window does not take it")
+        drop = QDropEvent(QPointF(place), action, data, button, keys)
+        QApplication.sendEvent(self._window, drop)
+
     def picture(self, path: str) -> None:
         """Saves what the window shows."""
         self._window.grab().save(path)
@@ -160,9 +206,9 @@ def run(arguments: list[str]) -> int:
 
     Controllers.start = start_with_remote  # type: ignore[method-assign]
     code = main(arguments)
-    left = [
-        thread.name for thread in threading.enumerate() if thread is not threading.main_thread()
-    ]
+    left = [thread.name for thread in threading.enumerate() if not isinstance(thread, NOT_LEFT)]
+    threads = [one for one in gc.get_objects() if isinstance(one, QThread)]
+    left += [one.objectName() for one in threads if shiboken6.isValid(one) and one.isRunning()]
     os.write(1, json.dumps({"threads": left}).encode() + b"\n")
     return code
 

@@ -75,7 +75,8 @@ class QueuedRunner:
 
     async def unload(self) -> None:
         """Gives the model's memory back, after the jobs that are queued."""
-        await self._call(lambda engine: engine.unload())
+        if self._worker.used:  # else llama.cpp would be started for nothing
+            await self._call(lambda engine: engine.unload())
 
     async def _call(self, call: Callable[[Engine], Result]) -> Result | None:
         def work(engine: Engine, _emit: Callable[[None], None]) -> Result:

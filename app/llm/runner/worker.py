@@ -37,7 +37,7 @@ class Job(Generic[Event, Result]):
         self._error: Exception | None = None
 
     def run(self, get_engine: Callable[[], Engine]) -> None:
-        """Does the work; on the runner's thread."""
+        """Does the work, on the runner's thread; its mailbox is closed by the worker."""
         try:
             self._result = self._work(get_engine(), self.mailbox.put)
         except HearthError as error:
@@ -46,8 +46,6 @@ class Job(Generic[Event, Result]):
             if not self.cancelled.is_set():
                 _LOG.exception("a job of the runner failed")
             self._error = error
-        finally:
-            self.mailbox.close()
 
     def result(self) -> Result | None:
         """What the work returned, or None where it was cancelled; raises what it raised."""
@@ -66,6 +64,7 @@ class Worker:
         self._waiting: deque[Job[Any, Any]] = deque()
         self._current: Job[Any, Any] | None = None
         self._stopping = False
+        self.used = False  # whether there was ever a job
 
     def submit(self, job: Job[Event, Result], *, bounded: bool = True) -> int:
         """Queues a job; returns how many are ahead of it.
@@ -74,6 +73,7 @@ class Worker:
             QueueFull: as many jobs wait as may, and this one is `bounded`.
         """
         with self._changed:
+            self.used = True
             ahead = len(self._waiting) + (self._current is not None)
             if bounded and ahead > MAX_WAITING:
                 raise QueueFull(
@@ -122,7 +122,8 @@ class Worker:
         while (job := self._next()) is not None:
             job.run(get_engine)
             with self._changed:
-                self._current = None
+                self._current = None  # before anybody hears of the end and asks anew
+            job.mailbox.close()
         if engine is not None:
             engine.unload()
 

@@ -173,6 +173,7 @@ class AssistantMessage(MessageView):
         self.setObjectName("assistantMessage")
         self._name = ElidedLabel(message.model, self, role="small")
         self._waiting = ElidedLabel("", self, role="muted")
+        self._waiting.setObjectName("waiting")
         self._waiting.hide()
         self._note = _Note(self)
         self._note.again.clicked.connect(lambda: self.regenerate_wanted.emit(self.message.id))
