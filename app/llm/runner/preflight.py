@@ -122,7 +122,7 @@ class Preflight:
         complaint = asyncio.ensure_future(child.stderr.read())
         answer: dict[str, Any] = {}
         try:
-            while line := await asyncio.wait_for(child.stdout.readline(), SILENCE_LIMIT):
+            while line := await _next_line(child.stdout):
                 answer = _parsed(line)
                 if "progress" in answer:
                     on_progress(float(answer["progress"]))
@@ -142,6 +142,12 @@ class Preflight:
             raise kind(answer["message"], answer["remedy"], answer["details"])
         if code != 0:
             raise _Crashed(Path(plan.path).name, code, details)
+
+
+async def _next_line(stream: asyncio.StreamReader) -> bytes:
+    """The child's next line; not by `wait_for`, which can swallow a cancellation in Python 3.11."""
+    async with asyncio.timeout(SILENCE_LIMIT):
+        return await stream.readline()
 
 
 class _Crashed(Exception):

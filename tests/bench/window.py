@@ -1,0 +1,194 @@
+"""The real window in a process of its own, measured from inside; prints one line of JSON.
+
+python -m tests.bench.window paint|idle|stream [--model FILE] [--probe gaps|processor] --home DIR
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from itertools import pairwise
+
+MARK = "measured "  # before the JSON on standard output
+SECONDS = 20.0  # that an answer is watched for
+WARM_UP = 2.0
+RATE = 50  # tokens per second of the paced model
+TICK = 1  # milliseconds between beats of the event loop
+
+
+def say(**figures: object) -> None:
+    """Hands the figures to the parent."""
+    sys.stdout.write(MARK + json.dumps(figures) + "\n")
+    sys.stdout.flush()
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs the program with the measurement in it."""
+    from app import main
+    from app.__main__ import main as hearth
+    from app.ui.main_window import MainWindow
+
+    arguments = ["--home", options.home, *([options.model] if options.model else [])]
+    if options.what == "paint":
+        wait = main._wait_for_first_paint
+
+        def wait_and_tell(window: MainWindow) -> None:
+            wait(window)
+            say(painted=time.monotonic())
+            window.close()
+
+        main._wait_for_first_paint = wait_and_tell
+        return hearth(arguments)
+    scenario = idle if options.what == "idle" else stream
+    _install(lambda window: scenario(window, options))
+    if options.what == "stream" and not options.model:
+        _pace()
+    return hearth(arguments)
+
+
+def _install(scenario: Callable[[object], Awaitable[None]]) -> None:
+    """Runs the scenario as soon as the window is complete, then closes it."""
+    from app.ui.controllers import Controllers
+
+    start = Controllers.start
+
+    async def start_and_measure(self: Controllers, file: str | None) -> None:
+        await start(self, file)
+
+        async def measure() -> None:
+            await scenario(self)
+            self._window.close()
+
+        self._services.tasks.spawn(self, measure())
+
+    Controllers.start = start_and_measure  # type: ignore[method-assign]
+
+
+async def idle(_controllers: object, _options: argparse.Namespace) -> None:
+    """The memory of the window at rest, in bytes: PSS, which shares what is shared."""
+    import psutil
+
+    await asyncio.sleep(3)
+    process = psutil.Process()
+    before = process.cpu_times()
+    await asyncio.sleep(5)
+    after = process.cpu_times()
+    spent = after.user + after.system - before.user - before.system
+    say(
+        memory=getattr(process.memory_full_info(), "pss", process.memory_info().rss),
+        share=spent / 5,
+    )
+
+
+async def stream(controllers: object, options: argparse.Namespace) -> None:
+    """The event loop's gaps, or the processor's share, while an answer streams."""
+    from app.llm.state import Phase
+    from app.ui.controllers import Controllers
+
+    assert isinstance(controllers, Controllers)
+    while controllers._services.manager.state.phase is not Phase.READY:
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(1)
+    controllers._chat.send("Tell me about hearths, at length.")
+    while (exchange := controllers._chat._drawing.exchange) is None or not exchange.text:
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(WARM_UP)
+    probe = _gaps if options.probe == "gaps" else _processor
+    said = exchange._seen.tokens
+    began = time.perf_counter()
+    figures = await probe()
+    spent = time.perf_counter() - began
+    say(**figures, rate=(exchange._seen.tokens - said) / spent)
+    controllers._chat.stop()
+
+
+async def _gaps() -> dict[str, object]:
+    """The milliseconds between beats of a timer that asks for one each millisecond."""
+    from PySide6.QtCore import QElapsedTimer, Qt, QTimer
+
+    beats: list[float] = []
+    clock, timer = QElapsedTimer(), QTimer()
+    timer.setTimerType(Qt.TimerType.PreciseTimer)
+    timer.setInterval(TICK)
+    timer.timeout.connect(lambda: beats.append(clock.nsecsElapsed() / 1e6))
+    clock.start()
+    timer.start()
+    await asyncio.sleep(SECONDS)
+    timer.stop()
+    return {"gaps": [later - earlier for earlier, later in pairwise(beats)]}
+
+
+async def _processor() -> dict[str, object]:
+    """The share of one core that the whole process uses."""
+    began, used = time.perf_counter(), time.process_time()
+    await asyncio.sleep(SECONDS)
+    return {"share": (time.process_time() - used) / (time.perf_counter() - began)}
+
+
+def _pace() -> None:
+    """Puts a model behind the window that costs nothing and says RATE tokens a second."""
+    from app import core as cores
+    from app.llm.manager import LLMManager
+    from app.paths import Paths
+    from app.schema import Chunk, ModelRef, Request
+    from tests.fakes.provider import INFO, FakeProvider
+
+    class Paced(FakeProvider):
+        async def stream(self, model: str, request: Request) -> AsyncGenerator[Chunk, None]:
+            began = time.perf_counter()
+            for number, token in enumerate(tokens()):
+                await asyncio.sleep(max(0.0, began + number / RATE - time.perf_counter()))
+                yield Chunk(text=token, tokens=1)
+
+    build = cores.build
+
+    def build_paced(paths: Paths) -> cores.Core:
+        core = build(paths)
+        core.settings.settings.models.selected = str(INFO.ref)
+        manager = LLMManager({"fake": Paced(context=8192)})
+        asyncio.get_event_loop().call_later(1, _load, manager, ModelRef("fake", INFO.ref.model))
+        return cores.Core(core.paths, core.settings, core.worker, manager)
+
+    cores.build = build_paced
+
+
+_LOADS: list[asyncio.Future[object]] = []
+
+
+def _load(manager: object, ref: object) -> None:
+    _LOADS.append(asyncio.ensure_future(manager.load(ref)))  # type: ignore[attr-defined]
+
+
+def tokens() -> list[str]:
+    """An answer as models write them, in tokens of about four characters."""
+    section = (
+        "## Of hearths, part {n}\n\nA **hearth** is the floor of a fireplace, and by extension the "
+        "*home* around it. It held the fire that cooked the meal, warmed the room and lit the "
+        "evening, and people gathered where it burned; see [the word](https://example.org/{n}).\n\n"
+        "- brick, which stores the heat\n- stone, which lasts\n- iron, which `conducts` it\n\n"
+        "```python\ndef glow(wood: list[str], hours: int = {n}) -> float:\n"
+        '    """How long the embers last."""\n'
+        "    return sum(len(log) for log in wood) * 0.5 / hours  # a guess\n```\n\n"
+        "| fuel | heat | smoke |\n| --- | ---: | --- |\n| oak | {n}.5 | little |\n"
+        "| pine | 3.2 | much |\n\n> Where there is smoke, there is fire, and where there is fire "
+        "there is somebody who ought to keep an eye on it.\n\n"
+    )
+    text = "".join(section.replace("{n}", str(number)) for number in range(1, 13))
+    return [text[at : at + 4] for at in range(0, len(text), 4)]
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=["paint", "idle", "stream"])
+    parser.add_argument("--home", required=True)
+    parser.add_argument("--model")
+    parser.add_argument("--probe", choices=["gaps", "processor"], default="gaps")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(run(_options()))
