@@ -25,6 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from app.cli import commands
 
         return commands.chat_without_display(options)
+    import gc
+
+    gc.disable()  # the window collects on its own thread, at quiet moments
     from app import main as window
 
     return window.run(options)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from app.schema import FinishReason, Usage
+from typing import TYPE_CHECKING
 
-REASONS = {
-    FinishReason.STOP: "finished",
-    FinishReason.LENGTH: "token limit reached",
-    FinishReason.CONTEXT: "context full",
-    FinishReason.CANCELLED: "stopped",
-    FinishReason.ERROR: "failed",
+if TYPE_CHECKING:
+    from app.schema import FinishReason, Usage
+
+REASONS = {  # by the values of FinishReason
+    "stop": "finished",
+    "length": "token limit reached",
+    "context": "context full",
+    "cancelled": "stopped",
+    "error": "failed",
 }
 
 

@@ -9,7 +9,7 @@ from app.chats.records import Ending
 from app.chats.store import ChatStore
 from app.errors import StorageError
 
-INTERVAL = 0.12  # seconds between writes; with the write itself this stays well under 250 ms
+INTERVAL = 0.18  # seconds between writes; with the write itself this stays well under 250 ms
 RETRY_SECONDS = 2.0  # after a failed write
 
 

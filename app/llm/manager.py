@@ -7,7 +7,6 @@ import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import replace
 
 from app.errors import HearthError, NoModel
 from app.llm.providers.interface import LoadsModels, Provider
@@ -134,7 +133,7 @@ class LLMManager:
         except BaseException as error:
             known = error if isinstance(error, HearthError) else None
             if before.loaded and loader.loaded == before.loaded.info.ref.model:
-                self._change(replace(before, error=known))
+                self._change(before._replace(error=known))
             else:
                 self._change(ModelState(Phase.IDLE, ref, error=known))
             raise
@@ -142,7 +141,7 @@ class LLMManager:
 
     def _on_progress(self, progress: LoadProgress) -> None:
         if self._state.phase is Phase.LOADING:
-            self._change(replace(self._state, progress=progress))
+            self._change(self._state._replace(progress=progress))
 
     def _provider(self, ref: ModelRef) -> Provider:
         with contextlib.suppress(KeyError):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
 
-from app.errors import HearthError
-from app.schema import LoadedModel, LoadProgress, ModelRef
+if TYPE_CHECKING:
+    from app.errors import HearthError
+    from app.schema import LoadedModel, LoadProgress, ModelRef
 
 
 class Phase(StrEnum):
@@ -18,8 +19,7 @@ class Phase(StrEnum):
     READY = "ready"
 
 
-@dataclass(frozen=True, slots=True)
-class ModelState:
+class ModelState(NamedTuple):
     """The selected model, as the window shows it."""
 
     phase: Phase = Phase.NOTHING

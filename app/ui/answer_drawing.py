@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from app.errors import StorageError
     from app.llm.manager import LLMManager
 
-FRAME = 33  # milliseconds between drawings of a growing answer
+FRAME = 60  # milliseconds between drawings of a growing answer
 FRAME_SHARE = 10  # an answer that is slow to draw is drawn so many times less often
 
 
 class AnswerDrawing(QObject):
-    """Follows one running answer; draws it at most 30 times a second."""
+    """Follows one running answer; draws it at most 16 times a second."""
 
     def __init__(
         self, shell: Shell, manager: LLMManager, on_end: Callable[[Exchange], None]

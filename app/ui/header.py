@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -17,10 +18,14 @@ from PySide6.QtWidgets import (
 
 from app import wording
 from app.llm.state import ModelState, Phase
-from app.schema import ModelInfo
 from app.ui.controls import IconButton
-from app.ui.icons import Icons
-from app.ui.theme import Theme
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QAction, QPaintEvent, QResizeEvent
+
+    from app.schema import ModelInfo
+    from app.ui.icons import Icons
+    from app.ui.theme import Theme
 
 METER_WIDTH = 64
 FRAME = 50  # pixels of the model's button around its text: icon and padding
@@ -68,6 +73,7 @@ class ModelPicker(QPushButton):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._menu = QMenu(self)
         self._menu.setObjectName("modelMenu")
+        self._menu.aboutToShow.connect(self._fill)
         self.setMenu(self._menu)
         self._models: Sequence[ModelInfo] = ()
         self._state = ModelState()
@@ -76,7 +82,6 @@ class ModelPicker(QPushButton):
     def show_models(self, models: Sequence[ModelInfo]) -> None:
         """The models to choose from."""
         self._models = models
-        self._fill()
 
     def show_state(self, state: ModelState, info: ModelInfo | None = None) -> None:
         """The selected model; `info` describes one that is not loaded."""
@@ -91,7 +96,6 @@ class ModelPicker(QPushButton):
         self.setAccessibleName(f"Model: {text}")
         self.updateGeometry()
         self._elide()
-        self._fill()
 
     def sizeHint(self) -> QSize:
         """Room for the whole text."""
@@ -115,6 +119,7 @@ class ModelPicker(QPushButton):
             self.setText(fitting.replace("&", "&&"))
 
     def _fill(self) -> None:
+        """Makes the menu anew, as it is about to be shown."""
         self._menu.clear()
         for model in self._models:
             facts = (model.quantisation, wording.size(model.size))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QByteArray, QRectF, Qt
 from PySide6.QtGui import QIcon, QIconEngine, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
-from app.ui.theme import Theme
+if TYPE_CHECKING:
+    from PySide6.QtCore import QRect, QSize
+
+    from app.ui.theme import Theme
 
 
 class Icons:
@@ -38,6 +42,7 @@ class _Drawing(QIconEngine):
         super().__init__()
         self._source = source
         self._colours = colour, disabled_colour
+        self._pixmaps: dict[tuple[int, int, bool], QPixmap] = {}
 
     def clone(self) -> QIconEngine:
         """Another of the same."""
@@ -51,9 +56,13 @@ class _Drawing(QIconEngine):
 
     def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
         """A picture of `size` device pixels."""
+        key = size.width(), size.height(), mode is QIcon.Mode.Disabled
+        if key in self._pixmaps:
+            return self._pixmaps[key]
         pixmap = QPixmap(size)
         pixmap.fill(Qt.GlobalColor.transparent)
         painter = QPainter(pixmap)
         self.paint(painter, pixmap.rect(), mode, state)
         painter.end()
+        self._pixmaps[key] = pixmap
         return pixmap

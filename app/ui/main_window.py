@@ -6,26 +6,33 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QMimeData, Signal
+from PySide6.QtCore import QByteArray, Signal
 from PySide6.QtGui import (
     QActionGroup,
-    QCloseEvent,
-    QDragEnterEvent,
-    QDragLeaveEvent,
-    QDropEvent,
     QGuiApplication,
-    QIcon,
     QKeySequence,
-    QPaintEvent,
     QShortcut,
 )
-from PySide6.QtWidgets import QApplication, QMainWindow, QMenu
+from PySide6.QtWidgets import QApplication, QMainWindow
 
 from app import storage
 from app.ui import theme as themes
 from app.ui.icons import Icons, application_icon
 from app.ui.shell import Shell
+
+if TYPE_CHECKING:
+    from PySide6.QtCore import QMimeData
+    from PySide6.QtGui import (
+        QCloseEvent,
+        QDragEnterEvent,
+        QDragLeaveEvent,
+        QDropEvent,
+        QIcon,
+        QPaintEvent,
+    )
+    from PySide6.QtWidgets import QMenu
 
 DEFAULT_SIZE = (1080, 760)
 SMALLEST_SIZE = (420, 420)

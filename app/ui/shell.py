@@ -10,21 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QMargins, QRect, Qt
-from PySide6.QtGui import QIcon, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QIcon, QResizeEvent
+
     from app.ui.banner import Banner, Toast
     from app.ui.chat.transcript import Transcript
     from app.ui.chat_panel import ChatPanel
+    from app.ui.icons import Icons
     from app.ui.load_bar import LoadBar
+    from app.ui.theme import Theme
 
 from app.ui.chat.composer import Composer
 from app.ui.controls import text_button
 from app.ui.header import Header
-from app.ui.icons import Icons
 from app.ui.sidebar import Sidebar
-from app.ui.theme import Theme
 from app.ui.welcome import WelcomePage
 
 MARGIN = 24  # beside the column

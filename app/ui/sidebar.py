@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.ui.controls import text_button
-from app.ui.icons import Icons
-from app.ui.theme import Theme
+
+if TYPE_CHECKING:
+    from app.ui.icons import Icons
+    from app.ui.theme import Theme
 
 
 class Sidebar(QWidget):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, NamedTuple
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
@@ -15,8 +14,7 @@ LIGHT, DARK, SYSTEM = "light", "dark", "system"
 HEADING_STEP = 1.2  # each level of heading above the text
 
 
-@dataclass(frozen=True)
-class Theme:
+class Theme(NamedTuple):
     """Colours by their role, and sizes in pixels, already scaled by the person's text size."""
 
     name: str

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QIcon, QResizeEvent
 from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 
 from app import wording
 from app.llm.state import ModelState, Phase
-from app.schema import ModelInfo
 from app.ui.controls import ElidedLabel, text_button
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QIcon, QResizeEvent
+
+    from app.schema import ModelInfo
 
 SHOWN_MODELS = 4
 WIDTH = 520

@@ -1,6 +1,6 @@
 """The real window in a process of its own, measured from inside; prints one line of JSON.
 
-python -m tests.bench.window paint|idle|stream [--model FILE] [--probe gaps|processor] --home DIR
+python -m tests.bench.window idle|stream [--model FILE] [--probe gaps|processor] --home DIR
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import aclosing
 from itertools import pairwise
 
 MARK = "measured "  # before the JSON on standard output
@@ -28,21 +29,9 @@ def say(**figures: object) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the program with the measurement in it."""
-    from app import main
     from app.__main__ import main as hearth
-    from app.ui.main_window import MainWindow
 
     arguments = ["--home", options.home, *([options.model] if options.model else [])]
-    if options.what == "paint":
-        wait = main._wait_for_first_paint
-
-        def wait_and_tell(window: MainWindow) -> None:
-            wait(window)
-            say(painted=time.monotonic())
-            window.close()
-
-        main._wait_for_first_paint = wait_and_tell
-        return hearth(arguments)
     scenario = idle if options.what == "idle" else stream
     _install(lambda window: scenario(window, options))
     if options.what == "stream" and not options.model:
@@ -90,7 +79,10 @@ async def stream(controllers: object, options: argparse.Namespace) -> None:
     from app.ui.controllers import Controllers
 
     assert isinstance(controllers, Controllers)
-    while controllers._services.manager.state.phase is not Phase.READY:
+    manager = controllers._services.manager
+    if manager.state.phase is Phase.IDLE and manager.state.ref is not None:
+        await manager.load(manager.state.ref)
+    while manager.state.phase is not Phase.READY:
         await asyncio.sleep(0.1)
     await asyncio.sleep(1)
     controllers._chat.send("Tell me about hearths, at length.")
@@ -130,37 +122,42 @@ async def _processor() -> dict[str, object]:
 
 
 def _pace() -> None:
-    """Puts a model behind the window that costs nothing and says RATE tokens a second."""
+    """Puts an engine behind the real runner that computes nothing and says RATE tokens a second."""
     from app import core as cores
     from app.llm.manager import LLMManager
+    from app.llm.runner.queued import QueuedRunner
+    from app.llm.runner.worker import Worker
     from app.paths import Paths
-    from app.schema import Chunk, ModelRef, Request
+    from app.schema import Chunk, Request
     from tests.fakes.provider import INFO, FakeProvider
 
-    class Paced(FakeProvider):
-        async def stream(self, model: str, request: Request) -> AsyncGenerator[Chunk, None]:
+    class PacedEngine:
+        def generate(self, _request: Request) -> Iterator[Chunk]:
             began = time.perf_counter()
             for number, token in enumerate(tokens()):
-                await asyncio.sleep(max(0.0, began + number / RATE - time.perf_counter()))
+                time.sleep(max(0.0, began + number / RATE - time.perf_counter()))
                 yield Chunk(text=token, tokens=1)
+
+        def unload(self) -> None:
+            """Nothing is held."""
+
+    worker = Worker(lambda _abort: PacedEngine())  # type: ignore[arg-type, return-value]
+
+    class PacedProvider(FakeProvider):
+        async def stream(self, model: str, request: Request) -> AsyncGenerator[Chunk, None]:
+            async with aclosing(QueuedRunner(worker).generate(request)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
 
     build = cores.build
 
     def build_paced(paths: Paths) -> cores.Core:
         core = build(paths)
         core.settings.settings.models.selected = str(INFO.ref)
-        manager = LLMManager({"fake": Paced(context=8192)})
-        asyncio.get_event_loop().call_later(1, _load, manager, ModelRef("fake", INFO.ref.model))
-        return cores.Core(core.paths, core.settings, core.worker, manager)
+        manager = LLMManager({"fake": PacedProvider(context=8192)})
+        return cores.Core(core.paths, core.settings, worker, manager)
 
     cores.build = build_paced
-
-
-_LOADS: list[asyncio.Future[object]] = []
-
-
-def _load(manager: object, ref: object) -> None:
-    _LOADS.append(asyncio.ensure_future(manager.load(ref)))  # type: ignore[attr-defined]
 
 
 def tokens() -> list[str]:
@@ -183,7 +180,7 @@ def tokens() -> list[str]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["paint", "idle", "stream"])
+    parser.add_argument("what", choices=["idle", "stream"])
     parser.add_argument("--home", required=True)
     parser.add_argument("--model")
     parser.add_argument("--probe", choices=["gaps", "processor"], default="gaps")

@@ -65,7 +65,7 @@ FRAGMENTS = st.sampled_from(
     [
         "word ", "**", "*", "`", "```", "```py\n", "\n", "\n\n", "- ", "1. ", "> ", "# ",
         "| a | b |\n", "|---|---|\n", "[x](http://y)", "![i](http://z)", "---\n", "    ", "<p>",
-        "&lt;", "🦜", "~~", "\\", "***\n", "===\n", "\t", "a_b_c ", "$x$ ",
+        "&lt;", "🦜", "1", "wörd", ",", " ", "~~", "\\", "***\n", "===\n", "\t", "a_b_c ", "$x$ ",
     ]
 )  # fmt: skip
 
@@ -83,6 +83,9 @@ def test_a_growing_text_ends_as_the_whole_text(step: int) -> None:
 
 
 @settings(max_examples=300, deadline=None)
+@example(parts=["- ", "word ", "word ", "word ", "\n", "word ", "word "], step=3)
+@example(parts=["word ", "word ", "[x](http://y)", "word ", "word "], step=2)
+@example(parts=["word ", "\n\n", "[a]: ", "word ", "word ", "word "], step=2)  # no definition
 @example(parts=["| a | b |\n", "```", "word ", "`"], step=1)  # a fence's name has no backtick
 @example(parts=["- ", "word ", "\n", "**"], step=1)  # an empty item begins with one star
 @given(parts=st.lists(FRAGMENTS, max_size=25), step=st.integers(1, 9))

@@ -15,6 +15,7 @@ from app.schema import Chunk, LoadPlan, LoadProgress, LoadStage, Request
 if TYPE_CHECKING:
     from app.llm.runner.llama.engine import Engine
 
+BATCH_SECONDS = 0.03  # between looks into the mailbox; to wake for each token costs a window more
 Event = TypeVar("Event")
 Result = TypeVar("Result")
 
@@ -65,6 +66,7 @@ class QueuedRunner:
             while chunks := await job.mailbox.take():
                 for chunk in _coalesced(chunks):
                     yield chunk
+                await asyncio.sleep(BATCH_SECONDS)
         finally:
             await self._ended(job)
         job.result()

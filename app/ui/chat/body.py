@@ -15,7 +15,15 @@ from PySide6.QtGui import (
     QTextBlock,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QTextBrowser, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QAbstractScrollArea,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QTextBrowser,
+    QToolButton,
+    QWidget,
+)
 
 from app.ui.chat import document
 from app.ui.chat.answer import Answer, plain
@@ -41,9 +49,11 @@ class MessageBody(QTextBrowser):
         self._answer = Answer()
         self._writer = document.DocumentWriter(self.document(), theme)
         self._headers: list[CodeHeader] = []
+        self._settled_headers = 0
         self._text = ""
         self._drawn = 0  # characters
         self._final = False
+        self._opaque = False
         self._height = 0
         self.setProperty("role", "message")
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -60,6 +70,11 @@ class MessageBody(QTextBrowser):
         self._more.setSingleShot(True)
         self._more.setInterval(0)
         self._more.timeout.connect(self._draw_more)
+
+    def set_opaque(self) -> None:
+        """On the window's own ground: what lies below need not be painted for each new word."""
+        self._opaque = True
+        self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
 
     def set_markdown(self, text: str, *, final: bool) -> None:
         """Shows a text that begins with what is shown already; `final` when it has ended."""
@@ -107,9 +122,16 @@ class MessageBody(QTextBrowser):
         event.ignore()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Keeps the code headers in place."""
-        super().resizeEvent(event)
-        self._place_headers()
+        """Breaks the lines anew where the width has changed, and only there.
+
+        QTextEdit would lay out the whole text again for each line that an answer grows by.
+        """
+        if event.size().width() == self.document().textWidth():
+            QAbstractScrollArea.resizeEvent(self, event)
+        else:
+            super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self._place_headers()
 
     def minimumSizeHint(self) -> QSize:
         """The transcript decides the size."""
@@ -118,6 +140,8 @@ class MessageBody(QTextBrowser):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paints the grounds of code and the bars of quotes below the text."""
         painter = QPainter(self.viewport())
+        if self._opaque:
+            painter.fillRect(event.rect(), self._theme.colour("window"))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         self._paint_grounds(painter, QRectF(event.rect()))
@@ -192,6 +216,7 @@ class MessageBody(QTextBrowser):
         self.document().clear()
         self._answer = Answer()
         self._writer = document.DocumentWriter(self.document(), self._theme)
+        self._settled_headers = 0
         blocks: tuple[list[Block], list[Block]] = self._answer.update(self._text, final=True)
         self._writer.write(*blocks)
 
@@ -209,11 +234,14 @@ class MessageBody(QTextBrowser):
             self._headers.append(header)
         while len(self._headers) > len(self._writer.code_starts):
             self._headers.pop().deleteLater()
-        self._place_headers()
+        self._place_headers(self._settled_headers)
+        self._settled_headers = self._writer.settled_codes
 
-    def _place_headers(self) -> None:
+    def _place_headers(self, first: int = 0) -> None:
+        """Puts the headers where their code is; those before `first` have not moved."""
         layout = self.document().documentLayout()
-        for header, start in zip(self._headers, self._writer.code_starts, strict=True):
+        starts = self._writer.code_starts
+        for header, start in zip(self._headers[first:], starts[first:], strict=True):
             block = self.document().findBlock(start)
             area = layout.blockBoundingRect(block)
             shape = block.blockFormat()

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QPlainTextEdit,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from app import wording
-from app.ui.controls import ElidedLabel, IconButton
-from app.ui.icons import Icons
-from app.ui.theme import Theme
+if TYPE_CHECKING:
+    from PySide6.QtCore import QMimeData
+    from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
+
+    from app.ui.chat.pasted_text import PastedText
+    from app.ui.icons import Icons
+    from app.ui.theme import Theme
 
 MOST_OF_WINDOW = 0.4  # of the page's height
 LONG_PASTE = 20_000  # characters; more than this is kept beside the text instead of in it
@@ -39,6 +41,7 @@ class Composer(QWidget):
         self._theme = theme
         self._icons = icons
         self._running = False
+        self._shown = False, False  # running, stopping
         self._box = QFrame(self)
         self._box.setObjectName("composerBox")
         self.editor = Editor(self._box)
@@ -47,6 +50,7 @@ class Composer(QWidget):
         self.editor.focus_changed.connect(self._show_focus)
         self.editor.pasted_long.connect(self.add_parcel)
         self.editor.textChanged.connect(self._text_changed)
+        self._parcel_widgets: list[PastedText] = []
         self._parcels = QHBoxLayout()
         self._parcels.setSpacing(8)
         self._parcels.addStretch()
@@ -74,7 +78,7 @@ class Composer(QWidget):
 
     def set_text(self, text: str) -> None:
         """Replaces everything; a long text becomes a parcel."""
-        for parcel in self._parcel_widgets():
+        for parcel in tuple(self._parcel_widgets):
             self._remove_parcel(parcel)
         if len(text) > LONG_PASTE:
             self.editor.clear()
@@ -86,12 +90,15 @@ class Composer(QWidget):
 
     def parcels(self) -> list[str]:
         """The long texts that were pasted."""
-        return [parcel.text for parcel in self._parcel_widgets()]
+        return [parcel.text for parcel in self._parcel_widgets]
 
     def add_parcel(self, text: str) -> None:
         """Keeps a long text beside what is typed."""
+        from app.ui.chat.pasted_text import PastedText
+
         parcel = PastedText(text, self._icons, self._box)
         parcel.removed.connect(lambda: self._remove_parcel(parcel))
+        self._parcel_widgets.append(parcel)
         self._parcels.insertWidget(self._parcels.count() - 1, parcel)
         self._text_changed()
 
@@ -103,6 +110,9 @@ class Composer(QWidget):
 
     def set_running(self, *, running: bool, stopping: bool = False) -> None:
         """Shows Stop while an answer is made, and that it is ending."""
+        if (running, stopping) == self._shown:
+            return
+        self._shown = running, stopping
         had_focus = self._send.hasFocus() or self._stop.hasFocus()
         self._running = running
         self._send.setVisible(not running)
@@ -126,12 +136,8 @@ class Composer(QWidget):
         self._send.setEnabled(bool(self.parcels()) or not self.editor.is_blank())
         self.edited.emit()
 
-    def _parcel_widgets(self) -> list[PastedText]:
-        items = [self._parcels.itemAt(index) for index in range(self._parcels.count())]
-        widgets = [item.widget() for item in items if item is not None]
-        return [widget for widget in widgets if isinstance(widget, PastedText)]
-
     def _remove_parcel(self, parcel: PastedText) -> None:
+        self._parcel_widgets.remove(parcel)
         self._parcels.removeWidget(parcel)
         parcel.hide()
         parcel.deleteLater()
@@ -242,27 +248,3 @@ class Editor(QPlainTextEdit):
         height = min(lines * line + margins, max(self._highest, 3 * line))
         if height != self.height():
             self.setFixedHeight(height)
-
-
-class PastedText(QFrame):
-    """A long text that was pasted: what it is, and a way to take it out."""
-
-    removed = Signal()
-
-    def __init__(self, text: str, icons: Icons, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.text = text
-        self.setObjectName("pastedText")
-        icon = QLabel(self)
-        icon.setPixmap(icons.get("file", "muted").pixmap(16, 16))
-        size = wording.size(len(text.encode("utf-8", "replace")))
-        label = ElidedLabel(f"Pasted text · {size}", self)
-        label.setToolTip(text[:500])
-        remove = IconButton(icons, "close", "Remove pasted text", self)
-        remove.setObjectName("removePastedText")
-        remove.clicked.connect(self.removed)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(8, 2, 2, 2)
-        row.addWidget(icon)
-        row.addWidget(label)
-        row.addWidget(remove)

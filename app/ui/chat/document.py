@@ -49,7 +49,7 @@ class DocumentWriter:
         self._before: Block | None = None  # the last settled block
         self._has_empty_line = True  # at the end, ready for the next block
         self.code_starts: list[int] = []  # the position of each code block's first line
-        self._settled_codes = 0
+        self.settled_codes = 0
         document.setUndoRedoEnabled(False)
         document.setDocumentMargin(0)
         document.setDefaultFont(theme.text_font())
@@ -80,7 +80,7 @@ class DocumentWriter:
         if count:
             self._before = self._tail[count - 1]
             settled = self._tail[:count]
-            self._settled_codes += sum(isinstance(b, CodeLine) and b.first for b in settled)
+            self.settled_codes += sum(isinstance(b, CodeLine) and b.first for b in settled)
             end = self._document.characterCount() - 1
             self._base = self._starts[count] if count < len(self._starts) else end
             del self._tail[:count], self._starts[:count]
@@ -121,7 +121,7 @@ class DocumentWriter:
             self._has_empty_line = True
             del self._starts[same:]
             kept = sum(isinstance(b, CodeLine) and b.first for b in self._tail[:same])
-            del self.code_starts[self._settled_codes + kept :]
+            del self.code_starts[self.settled_codes + kept :]
         cursor.movePosition(QTextCursor.MoveOperation.End)
         for index in range(same, len(wanted)):
             before = wanted[index - 1] if index else self._before

@@ -6,6 +6,7 @@ is ever fetched. Underlined ("setext") headings are off, since a growing list wo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -24,6 +25,9 @@ _CONTAINERS = frozenset(
 )
 BULLETS = ("•", "◦", "▪")
 LINE_BREAK = "\u2028"
+# Letters, digits, spaces and commas after a whole plain word never change what came before them.
+_WORDS = re.compile(r"(?:[^\W_]|[ ,])+")
+_ENDS_IN_WORD = re.compile(r"(?:^|[ \n])[^\W_]+[ ,]*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +39,55 @@ class Update:
 
 
 class MarkdownStream:
-    """Reads a growing text; what is settled is read once."""
+    """Reads a growing text; what is settled is read once, and mere words are not read again."""
 
     def __init__(self) -> None:
         self._offset = 0  # where the unsettled end of the text begins
+        self._text = ""  # at the last call
+        self._tail: list[Parsed] = []
+        self._takes_words = False  # the text ends inside a paragraph, behind a plain word
 
     def update(self, text: str, *, final: bool = False) -> Update:
         """The blocks that have settled since the last call, and the present end."""
+        if self._takes_words and not final and self._add_words(text):
+            return Update([], self._tail)
         source = text[self._offset :]
         groups = list(_groups(source))
-        if final:
-            return Update([block for _, blocks in groups for block in blocks], [])
-        kept = 1
-        if groups and groups[-1][0] == source.count("\n"):
-            kept = 2  # the last line may yet turn out to belong to the block above
-        if len(groups) <= kept:
-            return Update([], [block for _, blocks in groups for block in blocks])
-        settled = [block for _, blocks in groups[:-kept] for block in blocks]
-        self._offset += _line_start(source, groups[-kept][0])
-        return Update(settled, [block for _, blocks in groups[-kept:] for block in blocks])
+        last_line = source.count("\n")
+        # The last line, while it grows, may yet turn out to belong to the block above.
+        is_new = bool(groups) and groups[-1].first_line == last_line
+        kept = 0 if final else 1 + is_new
+        settled, unsettled = groups[: len(groups) - kept], groups[-kept:] if kept else []
+        if settled and unsettled:
+            self._offset += _line_start(source, unsettled[0].first_line)
+        self._text = text
+        self._tail = [block for group in unsettled for block in group.blocks]
+        self._takes_words = (
+            bool(groups)
+            and groups[-1].end_line > last_line
+            and isinstance(self._tail[-1] if self._tail else None, Paragraph)
+            and _ENDS_IN_WORD.search(source) is not None
+        )
+        return Update([block for group in settled for block in group.blocks], self._tail)
+
+    def _add_words(self, text: str) -> bool:
+        """Adds to the last paragraph where only words have come, which mean nothing else."""
+        added = text[len(self._text) :]
+        last = self._tail[-1]
+        if not isinstance(last, Paragraph) or not last.runs or not _WORDS.fullmatch(added):
+            return False
+        held_back = len(self._text) - len(self._text.rstrip(" "))  # spaces at the end do not show
+        words = (" " * held_back + added).rstrip(" ")
+        run = last.runs[-1]
+        runs = (*last.runs[:-1], replace(run, text=run.text + words))
+        self._tail = [*self._tail[:-1], replace(last, runs=runs)]
+        self._text = text
+        return True
 
 
 def parse(text: str) -> list[Parsed]:
     """All blocks of a finished text."""
-    return [block for _, blocks in _groups(text) for block in blocks]
+    return [block for group in _groups(text) for block in group.blocks]
 
 
 @cache
@@ -72,16 +101,25 @@ def _parser() -> MarkdownIt:
     return parser
 
 
-def _groups(source: str) -> Iterator[tuple[int, list[Parsed]]]:
-    """Each top-level block's first line and what it holds."""
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """A top-level block of the source, and what it holds. Lines count from 0; the end is not in."""
+
+    first_line: int
+    end_line: int
+    blocks: list[Parsed]
+
+
+def _groups(source: str) -> Iterator[_Group]:
+    """The top-level blocks in their order."""
     tokens = _parser().parse(source)
     lines = source.split("\n")
     depth, start = 0, 0
     for index, token in enumerate(tokens):
         depth += token.nesting
         if depth == 0:
-            first = tokens[start]
-            yield (first.map or [0])[0], list(_Flattener(lines).blocks(tokens[start : index + 1]))
+            first, end = tokens[start].map or (0, 0)
+            yield _Group(first, end, list(_Flattener(lines).blocks(tokens[start : index + 1])))
             start = index + 1
 
 
@@ -193,26 +231,27 @@ _BREAKS = ("softbreak", "hardbreak")
 
 def _runs(tokens: Iterable[Token]) -> Runs:
     """Inline tokens as runs; neighbours in one style are one run."""
-    runs: list[Run] = []
+    found: list[tuple[Run, list[str]]] = []  # a style, and the pieces of text in it
     style = Run("")
 
-    def add(run: Run) -> None:
-        if run.text and runs and replace(runs[-1], text="") == replace(run, text=""):
-            runs[-1] = replace(run, text=runs[-1].text + run.text)
-        elif run.text:
-            runs.append(run)
+    def add(style: Run, text: str) -> None:
+        if not text:
+            return
+        if not found or found[-1][0] != style:
+            found.append((style, []))
+        found[-1][1].append(text)
 
     for token in tokens:
         if token.nesting:
             style = _restyled(style, token)
         elif token.type in _BREAKS:
-            add(replace(style, text=LINE_BREAK))
+            add(style, LINE_BREAK)
         elif token.type == "image":
             source = str(token.attrGet("src") or "")
-            add(replace(style, text=token.content or "image", link=source))
+            add(replace(style, link=source), token.content or "image")
         else:
-            add(replace(style, text=token.content, code=token.type == "code_inline"))
-    return tuple(runs)
+            add(replace(style, code=True) if token.type == "code_inline" else style, token.content)
+    return tuple(replace(style, text="".join(pieces)) for style, pieces in found)
 
 
 def _restyled(style: Run, token: Token) -> Run:

@@ -171,6 +171,7 @@ class AssistantMessage(MessageView):
     def __init__(self, message: StoredMessage, theme: Theme, icons: Icons, parent: QWidget) -> None:
         super().__init__(message, theme, icons, parent)
         self.setObjectName("assistantMessage")
+        self.body.set_opaque()
         self._name = ElidedLabel(message.model, self, role="small")
         self._waiting = ElidedLabel("", self, role="muted")
         self._waiting.setObjectName("waiting")
