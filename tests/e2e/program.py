@@ -71,6 +71,16 @@ class Program:
         answer: dict[str, str] = self.do("answers")[-1]
         return answer
 
+    def first_answer(self) -> dict[str, str]:
+        """The chat's first answer, as soon as it is drawn."""
+        self.until(lambda: self.do("answers"))
+        answer: dict[str, str] = self.do("answers")[0]
+        return answer
+
+    def wait_for_words(self) -> None:
+        """Waits until the chat's first answer has begun."""
+        self.until(lambda: self.first_answer()["text"])
+
     def close(self) -> None:
         """Closes the window; the program must end well and leave nothing behind."""
         self.do("close")
