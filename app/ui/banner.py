@@ -6,24 +6,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer
+from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QFrame,
     QHBoxLayout,
     QLabel,
     QPlainTextEdit,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
 from app.errors import HearthError
-from app.ui.controls import IconButton, text_button
+from app.ui.controls import ElidedLabel, IconButton, text_button
 from app.ui.icons import Icons
 
 DETAILS_HEIGHT = 140
+NARROW = 80  # characters
 UNDO_SECONDS = 8
+TOAST_MARGIN, TOAST_GAP = 16, 12
 
 
 class Topic(StrEnum):
@@ -75,17 +79,31 @@ class Banner(QFrame):
         self._details.setFixedHeight(DETAILS_HEIGHT)
         self._messages: dict[Topic, _Message] = {}  # the latest last
         self._action.clicked.connect(self._act)
+        buttons = QHBoxLayout()
+        buttons.addStretch()
+        for button in (self._more, self._copy, self._action):
+            buttons.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+        self._middle = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._middle.addWidget(self._label, 1)
+        self._middle.addLayout(buttons)
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
-        row.addWidget(self._label, 1)
-        for button in (self._more, self._copy, self._action, self._close):
-            row.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+        row.addLayout(self._middle, 1)
+        row.addWidget(self._close, 0, Qt.AlignmentFlag.AlignTop)
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 8, 8, 8)
         column.addLayout(row)
         column.addWidget(self._details)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self.hide()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where it is narrow, the buttons stand below the text."""
+        super().resizeEvent(event)
+        wide = event.size().width() > NARROW * self.fontMetrics().averageCharWidth()
+        direction = QBoxLayout.Direction
+        self._middle.setDirection(direction.LeftToRight if wide else direction.TopToBottom)
 
     def text(self) -> str:
         """The sentence that is shown, or ""."""
@@ -168,10 +186,12 @@ class Banner(QFrame):
 class Toast(QFrame):
     """A word about what was done, with Undo; it floats above the page and goes by itself."""
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, above: QWidget, parent: QWidget) -> None:
+        """Floats in `parent`, a little over `above`."""
         super().__init__(parent)
+        self._above = above
         self.setObjectName("toast")
-        self._label = QLabel(self)
+        self._label = ElidedLabel("", self)
         self._undo: QPushButton = text_button("Undo", "toast", self, "undoButton")
         self._undo.clicked.connect(self._act)
         self._run: Callable[[], None] | None = None
@@ -188,8 +208,7 @@ class Toast(QFrame):
 
     def show_undo(self, text: str, undo: Callable[[], None]) -> None:
         """Says what was done, and takes it back if Undo is pressed within eight seconds."""
-        self._label.setText(text)
-        self._label.setAccessibleName(text)
+        self._label.set_text(text)
         self._run = undo
         self._timer.start(UNDO_SECONDS * 1000)
         self._place()
@@ -203,9 +222,11 @@ class Toast(QFrame):
         return False
 
     def _place(self) -> None:
-        self.adjustSize()
         page = self._page
-        self.move((page.width() - self.width()) // 2, page.height() - self.height() - 112)
+        wanted = self.sizeHint()
+        self.resize(min(wanted.width(), page.width() - 2 * TOAST_MARGIN), wanted.height())
+        below = self._above.mapTo(page, QPoint(0, 0)).y()
+        self.move((page.width() - self.width()) // 2, below - self.height() - TOAST_GAP)
 
     def _act(self) -> None:
         run, self._run = self._run, None

@@ -34,7 +34,7 @@ Index = QModelIndex | QPersistentModelIndex
 CHAT_ID = int(Qt.ItemDataRole.UserRole) + 1
 HEADING = int(Qt.ItemDataRole.UserRole) + 2
 BUSY = int(Qt.ItemDataRole.UserRole) + 3
-ROW_PADDING = 12
+ROW_PADDING = 16
 
 
 @dataclass(frozen=True, slots=True)

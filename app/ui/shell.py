@@ -88,7 +88,7 @@ class Shell(QWidget):
         self._column.insertWidget(2, self.load_bar)
         self.transcript = Transcript(self._theme, self._icons, self)
         self._middle.addWidget(self.transcript)
-        self.toast = Toast(self)
+        self.toast = Toast(self.composer, self)
         order = (
             self.sidebar,
             self.chats,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 
 from app import wording
@@ -44,6 +44,7 @@ class WelcomePage(QWidget):
         self._folder = ElidedLabel(f"Models are also found in {models_folder}", self, role="small")
         self._folder.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self._holder = QWidget(self)
+        self._holder.installEventFilter(self)
         middle = QVBoxLayout(self._holder)
         middle.setSpacing(16)
         for widget in (picture, self._title, self._text, self._drop):
@@ -83,6 +84,12 @@ class WelcomePage(QWidget):
         """A column in the middle."""
         super().resizeEvent(event)
         self._fit()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """What is shown or hidden in the column changes its height."""
+        if event.type() == QEvent.Type.LayoutRequest and watched is self._holder:
+            self._fit()
+        return False
 
     def set_dragging(self, *, dragging: bool) -> None:
         """Shows that a file can be dropped."""

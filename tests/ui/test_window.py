@@ -566,6 +566,39 @@ def test_the_look_changes_at_once_and_is_kept(run: Run, desk: Desk) -> None:
     run(scenario())
 
 
+@pytest.mark.parametrize("text_size", [1.0, 2.0])
+def test_nothing_on_the_welcome_page_is_cut(run: Run, desk: Desk, text_size: float) -> None:
+    async def scenario() -> None:
+        desk.window.resize(900, 800)
+        desk.window.set_appearance("light", text_size)
+        await until(lambda: desk.window.shell.findChild(QPushButton, "foundModelButton"))
+        await asyncio.sleep(0.1)
+        page = desk.window.shell.welcome
+        for widget in (*page.findChildren(QLabel), *page.findChildren(QPushButton)):
+            needed = max(widget.heightForWidth(widget.width()), widget.minimumSizeHint().height())
+            assert not widget.isVisible() or widget.height() >= needed, widget.objectName()
+
+    run(scenario())
+
+
+def test_an_answer_that_is_opened_begins_with_its_beginning(run: Run, desk: Desk) -> None:
+    async def scenario() -> None:
+        await choose_model(desk)
+        desk.provider.enqueue("# Beginning\n\n" + "word word word\n\n" * 60)
+        await say(desk, "a subject of its own")
+        await desk.idle()
+        kept = desk.chat_id
+        await desk.controllers._chat.show(None)
+        await desk.controllers._chat.show(kept)
+        await asyncio.sleep(0.1)
+        body = answers(desk)[0].body
+        assert body.height() >= body.document().size().height() - 1
+        assert body.verticalScrollBar().value() == 0
+        assert body.verticalScrollBar().maximum() == 0
+
+    run(scenario())
+
+
 @pytest.mark.parametrize("width", [420, 640, 1400])
 def test_everything_has_its_place_in_every_width(run: Run, desk: Desk, width: int) -> None:
     async def scenario() -> None:

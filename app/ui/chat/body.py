@@ -100,6 +100,11 @@ class MessageBody(QTextBrowser):
             self.document().setTextWidth(width)
         return round(self.document().size().height() + 0.49)
 
+    def leading(self) -> int:
+        """The empty pixels below the last line."""
+        natural = QFontMetricsF(self._theme.text_font()).height()
+        return round(natural * (self._writer.text_line / 100 - 1))
+
     def natural_width(self, enough: int) -> int:
         """The width at which no line of a plain text is broken, or `enough` if it is more."""
         metrics = QFontMetricsF(self._theme.text_font())
@@ -128,6 +133,7 @@ class MessageBody(QTextBrowser):
         """
         if event.size().width() == self.document().textWidth():
             QAbstractScrollArea.resizeEvent(self, event)
+            self.verticalScrollBar().setRange(0, 0)  # nothing is hidden: the transcript scrolls
         else:
             super().resizeEvent(event)
         if event.size().width() != event.oldSize().width():
@@ -187,7 +193,7 @@ class MessageBody(QTextBrowser):
         painter.setBrush(self._theme.colour("line"))
         for level in range(shape.intProperty(document.QUOTE_DEPTH)):
             top = area.top() - (shape.topMargin() if above > level else 0)
-            bottom = area.bottom() + area.height() * (document.TEXT_LINE / 100 - 1) / 2
+            bottom = area.bottom() + area.height() * (self._writer.text_line / 100 - 1) / 2
             left = level * document.QUOTE_STEP
             painter.drawRect(QRectF(left, top, QUOTE_BAR, bottom - top))
 

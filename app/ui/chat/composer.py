@@ -178,7 +178,6 @@ class Editor(QPlainTextEdit):
         self.setPlaceholderText(HINT)
         self.setTabChangesFocus(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.document().documentLayout().documentSizeChanged.connect(self._fit)
         self._fit()
@@ -245,6 +244,11 @@ class Editor(QPlainTextEdit):
         line = self.fontMetrics().lineSpacing()
         lines = max(1, round(self.document().size().height()))
         margins = 2 * round(self.document().documentMargin()) + 2
-        height = min(lines * line + margins, max(self._highest, 3 * line))
+        wanted, limit = lines * line + margins, max(self._highest, 3 * line)
+        policy = Qt.ScrollBarPolicy
+        self.setVerticalScrollBarPolicy(
+            policy.ScrollBarAsNeeded if wanted > limit else policy.ScrollBarAlwaysOff
+        )
+        height = min(wanted, limit)
         if height != self.height():
             self.setFixedHeight(height)

@@ -29,10 +29,10 @@ INDENT = QTextFormat.Property.UserProperty + 5  # pixels from the left to the co
 CODE_LANGUAGE = QTextFormat.Property.UserProperty + 6
 RULE = QTextFormat.Property.UserProperty + 7
 
-QUOTE_STEP, LIST_STEP = 16, 24  # pixels
+QUOTE_STEP, LIST_STEP = 16, 1.6  # pixels; font sizes
 PARAGRAPH_GAP, TIGHT_GAP, HEADING_GAP = 12, 4, 22
 CODE_PADDING, CODE_HEADER = 12, 30
-TEXT_LINE, CODE_LINE_HEIGHT = 150, 140  # percent of the font's height
+TEXT_LINE, CODE_SPACING, HEADING_LINE = 1.5, 1.45, 1.3  # line heights, in font sizes
 _PROPORTIONAL = QTextBlockFormat.LineHeightTypes.ProportionalHeight.value
 _FIXED = QTextBlockFormat.LineHeightTypes.FixedHeight.value
 
@@ -43,6 +43,10 @@ class DocumentWriter:
     def __init__(self, document: QTextDocument, theme: Theme) -> None:
         self._document = document
         self._theme = theme
+        self._list_step = round(theme.metric("text_font") * LIST_STEP)
+        self.text_line = theme.line_percent(theme.text_font(), TEXT_LINE)  # percent
+        self._heading_line = theme.line_percent(theme.text_font(), HEADING_LINE)
+        self._code_line = theme.line_percent(theme.code_font(), CODE_SPACING)
         self._tail: list[Block] = []  # what was drawn and may still change
         self._starts: list[int] = []  # the position of each block of the tail
         self._base = 0  # where the tail begins
@@ -158,14 +162,14 @@ class DocumentWriter:
         """The block's margins, line height and marks."""
         layout = QTextBlockFormat()
         place = block.place
-        left = place.quote * QUOTE_STEP + place.indent * LIST_STEP
+        left = place.quote * QUOTE_STEP + place.indent * self._list_step
         layout.setLeftMargin(left)
         layout.setTopMargin(_gap(before, block))
         if place.quote:
             layout.setProperty(QUOTE_DEPTH, place.quote)
-        layout.setLineHeight(TEXT_LINE, _PROPORTIONAL)
+        layout.setLineHeight(self.text_line, _PROPORTIONAL)
         if isinstance(block, CodeLine):
-            layout.setLineHeight(CODE_LINE_HEIGHT, _PROPORTIONAL)
+            layout.setLineHeight(self._code_line, _PROPORTIONAL)
             layout.setLeftMargin(left + CODE_PADDING)
             layout.setRightMargin(CODE_PADDING)
             layout.setProperty(CODE_LINE, 1)
@@ -182,13 +186,13 @@ class DocumentWriter:
         elif isinstance(block, Table):
             layout = QTextBlockFormat()  # Qt leaves an empty line before a table out of the flow
         elif block.marker:
-            layout.setTextIndent(-LIST_STEP + TIGHT_GAP)
+            layout.setTextIndent(-self._list_step + TIGHT_GAP)
             # Counted from where the marker begins.
-            tab = QTextOption.Tab(LIST_STEP - TIGHT_GAP, QTextOption.TabType.LeftTab)
+            tab = QTextOption.Tab(self._list_step - TIGHT_GAP, QTextOption.TabType.LeftTab)
             layout.setTabPositions([tab])
         if isinstance(block, Paragraph) and block.heading:
             layout.setHeadingLevel(block.heading)
-            layout.setLineHeight(125, _PROPORTIONAL)
+            layout.setLineHeight(self._heading_line, _PROPORTIONAL)
         return layout
 
     def _insert_run(self, cursor: QTextCursor, run: Run, heading: int = 0) -> None:
@@ -240,7 +244,7 @@ class DocumentWriter:
         layout.setBorderStyle(QTextTableFormat.BorderStyle.BorderStyle_Solid)
         layout.setBorderBrush(theme.colour("line"))
         layout.setHeaderRowCount(1)
-        layout.setLeftMargin(table.place.quote * QUOTE_STEP + table.place.indent * LIST_STEP)
+        layout.setLeftMargin(table.place.quote * QUOTE_STEP + table.place.indent * self._list_step)
         layout.setTopMargin(PARAGRAPH_GAP)
         drawn = cursor.insertTable(max(1, len(table.rows)), columns, layout)
         for at, row in enumerate(table.rows):

@@ -9,7 +9,6 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QWidget
 from app import wording
 from app.chats.records import State, StoredMessage
 from app.ui.chat.body import COPIED_SHOWN, MessageBody
-from app.ui.chat.document import TEXT_LINE
 from app.ui.controls import ElidedLabel, IconButton, text_button
 from app.ui.icons import Icons
 from app.ui.theme import Theme
@@ -137,8 +136,8 @@ class UserMessage(MessageView):
         height = self.body.content_height(inner)
         extra = self._show_all.sizeHint().height() if not self._show_all.isHidden() else 0
         outer = inner + 2 * BUBBLE_PADDING
-        leading = round(self._theme.metric("text_font") * (TEXT_LINE / 100 - 1))
-        self._bubble = QRect(width - outer, 0, outer, height + extra + 2 * PADDING - leading)
+        high = height + extra + 2 * PADDING - self.body.leading()
+        self._bubble = QRect(width - outer, 0, outer, high)
         left = width - outer + BUBBLE_PADDING
         self.body.setGeometry(left, PADDING, inner, height)
         self._show_all.setGeometry(
