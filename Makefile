@@ -2,7 +2,7 @@
 PYTHON_BIN := .venv/bin/python
 FILE ?=
 
-.PHONY: run test check bench soak screenshots clean help setup-run setup-dev
+.PHONY: run test check bench soak clean help setup-run setup-dev
 
 run: setup-run ## set everything up and open the window (make run FILE=model.gguf)
 	@$(PYTHON_BIN) -m app $(FILE)
