@@ -26,7 +26,7 @@ from app.llm.optimizer import hardware
 from tests.bench import speed
 from tests.bench.result import Result, median, percentile, table
 from tests.bench.window import MARK, RATE
-from tests.fakes import gguf_models
+from tests.fakes import gguf_models, screen
 
 ROOT = Path(__file__).parents[2]
 STARTS = 15
@@ -80,20 +80,8 @@ def _screen() -> Iterator[dict[str, str]]:
     if chosen or os.environ.get("DISPLAY") or shutil.which("Xvfb") is None:
         yield {**os.environ, "QT_QPA_PLATFORM": chosen or "offscreen"}
         return
-    readable, writable = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writable), "-screen", "0", "1280x900x24", "-nolisten", "tcp"],
-        pass_fds=[writable],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(writable)
-    with os.fdopen(readable) as pipe:
-        display = f":{pipe.readline().strip()}"
-    try:
+    with screen.virtual() as display:
         yield {**os.environ, "DISPLAY": display, "QT_QPA_PLATFORM": "xcb"}
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def _window(environment: dict[str, str], model: Path) -> list[Result]:

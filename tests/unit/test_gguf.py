@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from app import gguf
 from app.errors import ModelFileError
+from app.gguf import reader, tables
 
 
 def header_bytes(version: int = 3, tensors: int = 0, keys: int = 0, body: bytes = b"") -> bytes:
@@ -58,7 +59,7 @@ def test_describes_the_model(tiny: Path) -> None:
 
 def test_tensor_sizes_agree_with_the_reference() -> None:
     known = {int(kind) for kind in GGMLQuantizationType} - {int(GGMLQuantizationType.Q8_1)}
-    for type_id, (_, block, size) in gguf.TENSOR_TYPES.items():
+    for type_id, (_, block, size) in tables.TENSOR_TYPES.items():
         if type_id in known:  # the reference has Q8_1 of before llama.cpp made its sums half floats
             assert GGML_QUANT_SIZES[GGMLQuantizationType(type_id)] == (block, size)
 
@@ -69,15 +70,15 @@ def test_of_a_huge_file_only_the_header_is_read(
     huge = write(tmp_path / "huge.gguf", tiny.read_bytes())
     os.truncate(huge, 40 << 30)
     seen: list[int] = []
-    require = gguf._Reader._require
+    require = reader._Reader._require
 
-    def watched(self: gguf._Reader, count: int) -> None:
+    def watched(self: reader._Reader, count: int) -> None:
         require(self, count)
         seen.append(len(self._buffer))
 
-    monkeypatch.setattr(gguf._Reader, "_require", watched)
+    monkeypatch.setattr(reader._Reader, "_require", watched)
     assert gguf.read(huge).file_size == 40 << 30
-    assert max(seen) <= gguf.READ_STEP
+    assert max(seen) <= reader.READ_STEP
 
 
 def test_skips_long_vocabularies(tmp_path: Path) -> None:

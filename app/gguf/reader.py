@@ -10,13 +10,11 @@ from __future__ import annotations
 import math
 import os
 import struct
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from app.errors import ModelFileError
+from app.gguf.header import Header, LongArray, Scalar, Tensor, Value
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
@@ -43,148 +41,6 @@ _SCALARS = {
     12: struct.Struct("<d"),
 }
 _U32, _U64 = _SCALARS[4], _SCALARS[10]
-
-# id: (name, elements in a block, bytes of a block); ggml.h and ggml-common.h
-TENSOR_TYPES: dict[int, tuple[str, int, int]] = {
-    0: ("F32", 1, 4), 1: ("F16", 1, 2), 2: ("Q4_0", 32, 18), 3: ("Q4_1", 32, 20),
-    6: ("Q5_0", 32, 22), 7: ("Q5_1", 32, 24), 8: ("Q8_0", 32, 34), 9: ("Q8_1", 32, 36),
-    10: ("Q2_K", 256, 84), 11: ("Q3_K", 256, 110), 12: ("Q4_K", 256, 144), 13: ("Q5_K", 256, 176),
-    14: ("Q6_K", 256, 210), 15: ("Q8_K", 256, 292), 16: ("IQ2_XXS", 256, 66),
-    17: ("IQ2_XS", 256, 74), 18: ("IQ3_XXS", 256, 98), 19: ("IQ1_S", 256, 50),
-    20: ("IQ4_NL", 32, 18), 21: ("IQ3_S", 256, 110), 22: ("IQ2_S", 256, 82),
-    23: ("IQ4_XS", 256, 136), 24: ("I8", 1, 1), 25: ("I16", 1, 2), 26: ("I32", 1, 4),
-    27: ("I64", 1, 8), 28: ("F64", 1, 8), 29: ("IQ1_M", 256, 56), 30: ("BF16", 1, 2),
-    34: ("TQ1_0", 256, 54), 35: ("TQ2_0", 256, 66), 39: ("MXFP4", 32, 17), 40: ("NVFP4", 64, 36),
-    41: ("Q1_0", 128, 18), 42: ("Q2_0", 64, 18),
-}  # fmt: skip
-
-# general.file_type; llama.h, enum llama_ftype
-FILE_TYPES: dict[int, str] = {
-    0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K",
-    11: "Q3_K_S", 12: "Q3_K_M", 13: "Q3_K_L", 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S",
-    17: "Q5_K_M", 18: "Q6_K", 19: "IQ2_XXS", 20: "IQ2_XS", 21: "Q2_K_S", 22: "IQ3_XS",
-    23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL", 26: "IQ3_S", 27: "IQ3_M", 28: "IQ2_S", 29: "IQ2_M",
-    30: "IQ4_XS", 31: "IQ1_M", 32: "BF16", 36: "TQ1_0", 37: "TQ2_0", 38: "MXFP4", 39: "NVFP4",
-    40: "Q1_0", 41: "Q2_0",
-}  # fmt: skip
-GUESSED_FILE_TYPE = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class LongArray:
-    """An array that was skipped: what it holds and how many of them."""
-
-    element_type: int
-    length: int
-
-
-Scalar = str | int | float | bool
-Value = Scalar | tuple[Scalar, ...] | LongArray
-
-
-@dataclass(frozen=True, slots=True)
-class Tensor:
-    """One tensor's entry: dimensions in elements, offset in bytes from the start of the data."""
-
-    name: str
-    shape: tuple[int, ...]
-    type_id: int
-    offset: int
-
-    @property
-    def elements(self) -> int:
-        """How many numbers it holds."""
-        return math.prod(self.shape)
-
-    @property
-    def size(self) -> int | None:
-        """Its bytes in the file, or None for a type that is newer than this table."""
-        if self.type_id not in TENSOR_TYPES:
-            return None
-        _, block, size = TENSOR_TYPES[self.type_id]
-        return -(-self.elements // block) * size
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What a GGUF file says of itself."""
-
-    version: int
-    metadata: Mapping[str, Value]
-    tensors: tuple[Tensor, ...]
-    data_offset: int
-    file_size: int
-    path: Path = field(default_factory=Path)
-
-    def text(self, key: str) -> str:
-        """A string value, or "" where the key is missing or of another type."""
-        value = self.metadata.get(key)
-        return value if isinstance(value, str) else ""
-
-    def integer(self, key: str) -> int:
-        """A whole number, the largest of an array of them, or 0 where there is none."""
-        value = self.metadata.get(key)
-        if isinstance(value, tuple):
-            return max((item for item in value if isinstance(item, int)), default=0)
-        return int(value) if isinstance(value, int) else 0
-
-    def shape(self, key: str) -> int:
-        """A whole number from the architecture's own keys, such as `llama.block_count`."""
-        return self.integer(f"{self.architecture}.{key}")
-
-    @property
-    def architecture(self) -> str:
-        """For instance llama or qwen3."""
-        return self.text("general.architecture")
-
-    @property
-    def name(self) -> str:
-        """The model's own name, else its file's."""
-        return self.text("general.name").strip() or self.path.stem
-
-    @property
-    def kind(self) -> str:
-        """model, adapter, mmproj, imatrix or vocabulary."""
-        stated = self.text("general.type")
-        if self.architecture == "clip":
-            return "mmproj"
-        if not stated or stated == "model":
-            return "model" if self.tensors else "vocabulary"
-        return stated
-
-    @property
-    def chat_template(self) -> str:
-        """The Jinja source, or ""."""
-        return self.text("tokenizer.chat_template")
-
-    @property
-    def trained_context(self) -> int:
-        """Tokens, or 0 where it is not said."""
-        return self.shape("context_length")
-
-    @property
-    def parameters(self) -> int:
-        """How many weights there are."""
-        return sum(tensor.elements for tensor in self.tensors)
-
-    @property
-    def weights_size(self) -> int:
-        """Bytes of all tensors; the file's size where a tensor type is unknown."""
-        sizes = [tensor.size for tensor in self.tensors]
-        known = [size for size in sizes if size is not None]
-        return sum(known) if len(known) == len(sizes) else self.file_size
-
-    @property
-    def quantisation(self) -> str:
-        """The stated file type, else the tensor type that holds most bytes."""
-        stated = self.metadata.get("general.file_type")
-        if isinstance(stated, int) and stated & ~GUESSED_FILE_TYPE in FILE_TYPES:
-            return FILE_TYPES[stated & ~GUESSED_FILE_TYPE]
-        bytes_of: Counter[int] = Counter()
-        for tensor in self.tensors:
-            bytes_of[tensor.type_id] += tensor.size or 0
-        common = bytes_of.most_common(1)
-        return TENSOR_TYPES.get(common[0][0], ("",))[0] if common else ""
 
 
 def read(path: str | os.PathLike[str]) -> Header:

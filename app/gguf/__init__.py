@@ -1,0 +1,6 @@
+"""Headers of GGUF model files, read without llama.cpp."""
+
+from app.gguf.header import Header, LongArray, Tensor, Value
+from app.gguf.reader import read
+
+__all__ = ["Header", "LongArray", "Tensor", "Value", "read"]
