@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,7 @@ class ChatController(QObject):
         services: Services,
         choose_model: Callable[[], None],
         new_draft: str,
-        keep_new_draft: Callable[[str], None],
+        keep_new_draft: Callable[[str], Awaitable[None]],
     ) -> None:
         """`new_draft` is what a new chat holds; `keep_new_draft` is told when that changes."""
         super().__init__(shell)
@@ -162,9 +162,7 @@ class ChatController(QObject):
         if editing is not None:
             self._forget_from(editing.id)
             self._shell.composer.set_text("\n".join(filter(None, (self._aside, self.written))))
-        if self.chat_id is None and self._new_draft:
-            self._new_draft = ""
-            self._keep_new_draft("")
+        was_new = self.chat_id is None
         self.chat_id = exchange.chat_id
         self._branch += [exchange.question, exchange.answer]
         self._shell.show_conversation(empty=False)
@@ -173,6 +171,9 @@ class ChatController(QObject):
         self._drawing.follow(exchange)
         await self.list.refresh()
         self._shell.chats.chats.set_busy(exchange.chat_id, busy=exchange.ending is None)
+        if was_new and self._new_draft:
+            self._new_draft = ""
+            await self._keep_new_draft("")
 
     def _regenerate(self, message_id: int) -> None:
         question = self._question_of(message_id)
@@ -276,7 +277,7 @@ class ChatController(QObject):
             await self._services.store.save_draft(self.chat_id, text)
         elif text != self._new_draft:
             self._new_draft = text
-            self._keep_new_draft(text)
+            await self._keep_new_draft(text)
 
     def _question_of(self, answer_id: int) -> StoredMessage | None:
         ids = [message.id for message in self._branch]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QUrl
@@ -30,6 +31,7 @@ class Controllers(QObject):
         self._window = window
         self._services = services
         self._settings = settings
+        self._placing = asyncio.Lock()  # one write after the other
         self._attach(window.saved_draft())
         window.restyled.connect(self._restyled)
         window.appearance_changed.connect(self._keep_appearance)
@@ -60,7 +62,7 @@ class Controllers(QObject):
 
     async def aclose(self) -> None:
         """Keeps what is written and where the window was, and lets go of everything."""
-        self._window.save_place(self._chat.new_draft)
+        await self._keep_place(self._chat.new_draft)
         await self._chat.aclose()
         self._model.detach()
 
@@ -86,14 +88,19 @@ class Controllers(QObject):
         self._window.shell.banner.show_bug(details)
 
     def _attach(self, new_draft: str) -> None:
-        window, shell = self._window, self._window.shell
+        shell = self._window.shell
         self._chat = ChatController(
-            shell, self._services, self._open_model, new_draft, window.save_place
+            shell, self._services, self._open_model, new_draft, self._keep_place
         )
         self._model = ModelController(
             shell, self._services, self._settings, self._chat.model_changed
         )
         shell.header.menu_button.setMenu(self._menu())
+
+    async def _keep_place(self, draft: str) -> None:
+        write = self._window.place_writer(draft)
+        async with self._placing:
+            await asyncio.to_thread(write)
 
     def _menu(self) -> QMenu:
         menu = QMenu(self._window.shell)

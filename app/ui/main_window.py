@@ -118,18 +118,25 @@ class MainWindow(QMainWindow):
         except (OSError, ValueError, KeyError, AttributeError, TypeError):
             return
 
-    def save_place(self, draft: str) -> None:
-        """Keeps the window's size and place, and what was written and not sent in a new chat."""
-        if self._place_file is None:
-            return
+    def place_writer(self, draft: str) -> Callable[[], None]:
+        """What keeps the window's size and place, and what was written in a new chat and not sent.
+
+        It waits for the disk, and so is for another thread than the window's.
+        """
+        file = self._place_file
         geometry = bytes(self.saveGeometry().toBase64().data()).decode("ascii")
-        with suppress(OSError):  # a folder that cannot be written: the history has said so
-            storage.write_atomically(
-                self._place_file, json.dumps({"geometry": geometry, "draft": draft})
-            )
+
+        def write() -> None:
+            if file is not None:
+                with suppress(OSError):  # a folder that cannot be written: the history has said so
+                    storage.write_atomically(
+                        file, json.dumps({"geometry": geometry, "draft": draft})
+                    )
+
+        return write
 
     def saved_draft(self) -> str:
-        """What `save_place` kept of a message that was never sent."""
+        """What was kept of a message that was never sent."""
         try:
             saved = self._place_file.read_text(encoding="utf-8") if self._place_file else "{}"
             return str(json.loads(saved).get("draft", ""))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ from app import gguf
 from app.llm.optimizer import hardware, plan
 from app.llm.runner.abort_flag import AbortFlag
 from app.llm.runner.llama.engine import Engine
-from app.paths import find
 from app.schema import LoadPlan
+from tests.fakes import running
 
 
 def plan_for(path: Path, **changes: object) -> LoadPlan:
@@ -48,11 +47,5 @@ def engine(abort: AbortFlag) -> Iterator[Engine]:
 @pytest.fixture
 async def core(tmp_path: Path) -> AsyncIterator[cores.Core]:
     """The core as the command line builds it, with its worker on a thread."""
-    built = cores.build(find(str(tmp_path / "home")))
-    built.paths.create()
-    thread = threading.Thread(target=built.worker.run, name="runner")
-    thread.start()
-    yield built
-    await built.manager.aclose()
-    built.worker.stop()
-    thread.join()
+    async with running.core(tmp_path / "home") as built:
+        yield built

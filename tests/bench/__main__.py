@@ -105,6 +105,16 @@ def _window(environment: dict[str, str], model: Path) -> list[Result]:
                 reached=share < 6,
             )
         )
+        lag = _child(*paced, "--probe", "journal")["lag"] * 1000
+        results.append(
+            Result(
+                "the history on the disk behind the screen, at most",
+                lag,
+                "ms",
+                goal="at most 250",
+                reached=lag <= 250,
+            )
+        )
         results += _gaps(f"{RATE} tokens/s, a paced model", _child(*paced)["gaps"])
         busy = _child(*paced, "--model", str(model))
         results += _gaps(f"{busy['rate']:.0f} tokens/s, {model.stem} in process", busy["gaps"])

@@ -6,12 +6,12 @@ turns, so that whatever else the machine does meets both alike.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import random
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,12 +23,13 @@ from app import core as cores
 from app import gguf
 from app.llm.optimizer import hardware, plan
 from app.llm.runner.preflight import Preflight
-from app.paths import find
-from app.schema import Message, ModelRef, Request, Role, Sampling
+from app.schema import Chunk, Message, ModelRef, Request, Role, Sampling
 from tests.bench.result import Result, median
+from tests.fakes import running
 
 ROUNDS = 7
 GENERATED, PROMPT, FIRST_TURN = 64, 512, 1024  # tokens
+HUGE = 40 << 30  # bytes
 GREEDY = Sampling(temperature=0, max_tokens=GENERATED)
 
 
@@ -43,18 +44,11 @@ class _Samples:
 async def measure(model: Path) -> list[Result]:
     """All results on this model."""
     with tempfile.TemporaryDirectory() as home:
-        core = cores.build(find(home))
-        core.paths.create()
-        thread = threading.Thread(target=core.worker.run)
-        thread.start()
-        try:
+        async with running.core(Path(home)) as core:
             await core.manager.load(ModelRef("local", str(model)))
             with _alone(model, core.paths.preflight) as llama:
-                return [*await _side_by_side(core, llama), await _second_turn(core)]
-        finally:
-            await core.manager.aclose()
-            core.worker.stop()
-            thread.join()
+                results = await _side_by_side(core, llama)
+            return [*results, await _second_turn(core), *await _stops(core), _header(model)]
 
 
 @contextmanager
@@ -206,3 +200,65 @@ async def _answer(core: cores.Core, messages: tuple[Message, ...]) -> tuple[str,
                 first = time.perf_counter() - began
             text += chunk.text
     return text, first
+
+
+async def _stops(core: cores.Core) -> list[Result]:
+    """From the wish to stop until the engine has stopped: in a long prompt, and in an answer."""
+    source = random.Random(3)
+    samples: dict[str, list[float]] = {"the middle of a prompt": [], "the middle of an answer": []}
+    for _ in range(ROUNDS):
+        request = Request(raw=await _text_of(core, 2 * FIRST_TURN, source))
+        samples["the middle of a prompt"].append(
+            await _stop(core, request, lambda chunk: bool(chunk.progress and chunk.progress.done))
+        )
+        request = Request(raw=await _text_of(core, 16, source))
+        samples["the middle of an answer"].append(
+            await _stop(core, request, lambda chunk: chunk.tokens > 0)
+        )
+    return [
+        Result(
+            f"stop in {where}, the slowest of {ROUNDS}",
+            max(times) * 1000,
+            "ms",
+            goal="below 300",
+            reached=max(times) < 0.3,
+            samples=tuple(times),
+        )
+        for where, times in samples.items()
+    ]
+
+
+async def _stop(core: cores.Core, request: Request, is_there: Callable[[Chunk], bool]) -> float:
+    stream = core.manager.stream(request)
+    async for chunk in stream:
+        if is_there(chunk):
+            break
+    await asyncio.sleep(0.05)  # somewhere inside the next computation
+    began = time.perf_counter()
+    await stream.aclose()
+    return time.perf_counter() - began
+
+
+def _header(model: Path) -> Result:
+    """The time to read the header of a model that is as large as they come: 40 GB, sparse."""
+    header = gguf.read(model)
+    with tempfile.TemporaryDirectory() as folder:
+        huge = Path(folder) / "huge.gguf"
+        with model.open("rb") as source, huge.open("wb") as target:
+            target.write(source.read(header.data_offset))
+            target.truncate(HUGE)
+        times = []
+        for _ in range(ROUNDS):
+            began = time.perf_counter()
+            gguf.read(huge)
+            times.append(time.perf_counter() - began)
+    vocabulary = header.metadata["tokenizer.ggml.tokens"]
+    words = len(vocabulary) if isinstance(vocabulary, tuple) else getattr(vocabulary, "length", 0)
+    return Result(
+        f"header of a file of 40 GB with a vocabulary of {words:,} tokens",
+        median(times) * 1000,
+        "ms",
+        goal="milliseconds",
+        reached=median(times) < 0.1,
+        samples=tuple(times),
+    )

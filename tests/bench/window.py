@@ -1,6 +1,6 @@
 """The real window in a process of its own, measured from inside; prints one line of JSON.
 
-python -m tests.bench.window idle|stream [--model FILE] [--probe gaps|processor] --home DIR
+python -m tests.bench.window idle|stream [--model FILE] [--probe gaps|processor|journal] --home DIR
 """
 
 from __future__ import annotations
@@ -10,9 +10,15 @@ import asyncio
 import json
 import sys
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.ui.controllers import Controllers
 
 MARK = "measured "  # before the JSON on standard output
 SECONDS = 20.0  # that an answer is watched for
@@ -89,10 +95,15 @@ async def stream(controllers: object, options: argparse.Namespace) -> None:
     while (exchange := controllers._chat._drawing.exchange) is None or not exchange.text:
         await asyncio.sleep(0.05)
     await asyncio.sleep(WARM_UP)
-    probe = _gaps if options.probe == "gaps" else _processor
+    database = Path(options.home) / "hearth.db"
+    probes: dict[str, Callable[[], Awaitable[dict[str, object]]]] = {
+        "gaps": _gaps,
+        "processor": _processor,
+        "journal": lambda: _journal(database, lambda: len(_shown(controllers))),
+    }
     said = exchange._seen.tokens
     began = time.perf_counter()
-    figures = await probe()
+    figures = await probes[options.probe]()
     spent = time.perf_counter() - began
     say(**figures, rate=(exchange._seen.tokens - said) / spent)
     controllers._chat.stop()
@@ -112,6 +123,32 @@ async def _gaps() -> dict[str, object]:
     await asyncio.sleep(SECONDS)
     timer.stop()
     return {"gaps": [later - earlier for earlier, later in pairwise(beats)]}
+
+
+def _shown(controllers: Controllers) -> str:
+    """The text of the answer that is on the screen."""
+    return controllers._window.shell.transcript.views[-1].text()
+
+
+async def _journal(database: Path, shown: Callable[[], int]) -> dict[str, object]:
+    """How many seconds the history on the disk is behind the screen, as another process sees it."""
+    import sqlite3
+
+    lags: list[float] = []
+    waiting: deque[tuple[float, int]] = deque()  # when a length of text was first on the screen
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+    end = time.perf_counter() + SECONDS
+    while (now := time.perf_counter()) < end:
+        length = shown()
+        if not waiting or waiting[-1][1] < length:
+            waiting.append((now, length))
+        (written,) = connection.execute("SELECT total(length(text)) FROM journal").fetchone()
+        while waiting and waiting[0][1] <= written:
+            waiting.popleft()
+        lags.append(now - waiting[0][0] if waiting else 0.0)
+        await asyncio.sleep(0.005)
+    connection.close()
+    return {"lag": max(lags)}
 
 
 async def _processor() -> dict[str, object]:
@@ -183,7 +220,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("what", choices=["idle", "stream"])
     parser.add_argument("--home", required=True)
     parser.add_argument("--model")
-    parser.add_argument("--probe", choices=["gaps", "processor"], default="gaps")
+    parser.add_argument("--probe", choices=["gaps", "processor", "journal"], default="gaps")
     return parser.parse_args()
 
 

@@ -2,17 +2,15 @@
 
 import random
 import sqlite3
-import threading
 import time
 from pathlib import Path
 
 import psutil
 import pytest
 
-from app import core as cores
-from app.paths import find
 from app.schema import ModelRef
 from tests.e2e.conftest import Start
+from tests.fakes import running
 
 pytestmark = pytest.mark.soak
 
@@ -65,19 +63,11 @@ def test_killed_in_the_middle_of_an_answer(start: Start, home: Path, endless: Pa
 
 
 async def test_loading_and_unloading_gives_the_memory_back(home: Path, slow: Path) -> None:
-    core = cores.build(find(str(home)))
-    core.paths.create()
-    thread = threading.Thread(target=core.worker.run)
-    thread.start()
     process = psutil.Process()
-    try:
-        held: list[int] = []
+    held: list[int] = []
+    async with running.core(home) as core:
         for _ in range(LOADS):
             await core.manager.load(ModelRef("local", str(slow)))
             await core.manager.unload()
             held.append(process.memory_info().rss)
-    finally:
-        await core.manager.aclose()
-        core.worker.stop()
-        thread.join()
     assert held[-1] - held[LOADS // 10] < GROWTH

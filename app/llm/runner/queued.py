@@ -66,7 +66,8 @@ class QueuedRunner:
             while chunks := await job.mailbox.take():
                 for chunk in _coalesced(chunks):
                     yield chunk
-                await asyncio.sleep(BATCH_SECONDS)
+                if not job.mailbox.closed:
+                    await asyncio.sleep(BATCH_SECONDS)
         finally:
             await self._ended(job)
         job.result()

@@ -53,7 +53,6 @@ class MessageBody(QTextBrowser):
         self._text = ""
         self._drawn = 0  # characters
         self._final = False
-        self._opaque = False
         self._height = 0
         self.setProperty("role", "message")
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -73,7 +72,6 @@ class MessageBody(QTextBrowser):
 
     def set_opaque(self) -> None:
         """On the window's own ground: what lies below need not be painted for each new word."""
-        self._opaque = True
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
 
     def set_markdown(self, text: str, *, final: bool) -> None:
@@ -146,7 +144,7 @@ class MessageBody(QTextBrowser):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paints the grounds of code and the bars of quotes below the text."""
         painter = QPainter(self.viewport())
-        if self._opaque:
+        if self.viewport().testAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent):
             painter.fillRect(event.rect(), self._theme.colour("window"))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)

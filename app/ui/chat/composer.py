@@ -40,8 +40,7 @@ class Composer(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._icons = icons
-        self._running = False
-        self._shown = False, False  # running, stopping
+        self._running, self._stopping = False, False
         self._box = QFrame(self)
         self._box.setObjectName("composerBox")
         self.editor = Editor(self._box)
@@ -110,11 +109,10 @@ class Composer(QWidget):
 
     def set_running(self, *, running: bool, stopping: bool = False) -> None:
         """Shows Stop while an answer is made, and that it is ending."""
-        if (running, stopping) == self._shown:
+        if (running, stopping) == (self._running, self._stopping):
             return
-        self._shown = running, stopping
+        self._running, self._stopping = running, stopping
         had_focus = self._send.hasFocus() or self._stop.hasFocus()
-        self._running = running
         self._send.setVisible(not running)
         self._stop.setVisible(running)
         self._stop.setDisabled(stopping)
