@@ -2,7 +2,7 @@
 PYTHON_BIN := .venv/bin/python
 FILE ?=
 
-.PHONY: run test check bench soak clean help setup-run setup-dev
+.PHONY: run test check bench soak starter test-train screenshots clean help setup-run setup-dev setup-train
 
 run: setup-run ## set everything up and open the window (make run FILE=model.gguf)
 	@$(PYTHON_BIN) -m app $(FILE)
@@ -24,11 +24,24 @@ bench: setup-dev ## measure (make bench MODEL=path to use a model of yours)
 soak: setup-dev ## repeat and kill for long
 	@$(PYTHON_BIN) -m pytest tests/soak -m soak --no-header
 
+starter: setup-train ## train the starter model anew and evaluate it (about an hour on two cores)
+	@$(PYTHON_BIN) -m resources.starter.train
+	@$(PYTHON_BIN) -m resources.starter.evaluate
+
+test-train: setup-train ## test the starter's recipe (needs PyTorch, which it installs)
+	@$(PYTHON_BIN) -m pytest tests/train
+
+screenshots: setup-dev ## take the README's pictures from the real program
+	@$(PYTHON_BIN) -m tests.screenshots $(if $(FOLDER),--folder "$(FOLDER)")
+
 setup-run:
 	@sh packaging/bootstrap.sh run
 
 setup-dev:
 	@sh packaging/bootstrap.sh dev
+
+setup-train:
+	@sh packaging/bootstrap.sh train
 
 clean: ## remove what was built (chats and models are elsewhere and stay)
 	rm -rf .venv build dist bench-results .mypy_cache .ruff_cache .pytest_cache .coverage*

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app import paths as places
 from app.errors import NoModel
-from app.library import catalog
+from app.library import catalog, starter
+from app.llm.discovery import service as discovery
 from app.llm.manager import LLMManager
 from app.llm.providers import local
 from app.llm.providers.factory import ProviderFactory
@@ -28,24 +30,26 @@ class Core:
     settings: SettingsFile
     worker: Worker
     manager: LLMManager
+    starter: ModelRef | None  # the model that ships with Hearth
 
 
 def build(paths: Paths) -> Core:
     """Makes the core; nothing is loaded and no thread is started."""
     settings = SettingsFile(paths.settings)
+    shipped = places.resources()
     worker = Worker(create_engine)
 
     def files() -> Sequence[ModelInfo]:
         recent = [Path(path) for path in settings.settings.models.recent]
-        return catalog.models([paths.models], recent)
+        return catalog.models([paths.models, starter.folder(shipped)], recent)
 
     def make_local(_endpoint: Endpoint) -> Provider:
         return local.LocalProvider(QueuedRunner(worker), Preflight(paths.preflight), files)
 
     factory = ProviderFactory({local.NAME: make_local})
     endpoint = Endpoint(name=local.NAME, kind=local.NAME)
-    manager = LLMManager({endpoint.name: factory.make(endpoint)})
-    return Core(paths, settings, worker, manager)
+    manager = LLMManager({endpoint.name: factory.make(endpoint)}, discovery.find)
+    return Core(paths, settings, worker, manager, starter.find(shipped))
 
 
 async def resolve(core: Core, text: str) -> ModelRef:
@@ -70,7 +74,7 @@ async def resolve(core: Core, text: str) -> ModelRef:
 
 
 async def default_model(core: Core) -> ModelRef:
-    """The model that was selected last, else the only one there is.
+    """The model that was selected last, else the only one there is, else the starter.
 
     Raises:
         NoModel: there is none, or more than one to choose from.
@@ -78,11 +82,13 @@ async def default_model(core: Core) -> ModelRef:
     selected = ModelRef.parse(core.settings.settings.models.selected)
     if selected is not None:
         return selected
-    models = await core.manager.models()
+    models = [model.ref for model in await core.manager.models() if model.ref != core.starter]
     if len(models) == 1:
-        return models[0].ref
+        return models[0]
     if models:
         raise NoModel("Several models are here and none is chosen.", "Name one with --model.")
+    if core.starter is not None:
+        return core.starter
     raise NoModel(
         "There is no model on this computer yet.",
         f"Give the path of a .gguf file with --model, or put one into {core.paths.models}.",

@@ -171,7 +171,7 @@ class _Program:
                 core.manager, store, lambda: core.settings.settings.chat
             )
             stack.push_async_callback(conversations.aclose)
-            services = Services(core.manager, store, conversations, tasks)
+            services = Services(core.manager, store, conversations, tasks, core.starter)
             await self._serve(core, services, problem, file, stack)
 
     async def _serve(

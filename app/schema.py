@@ -60,6 +60,14 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundServer:
+    """A model server that runs on this computer."""
+
+    name: str  # of the program, such as Ollama
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sampling:
     """How the next token is chosen; the defaults are llama.cpp's own (common/common.h)."""
 
@@ -182,6 +190,12 @@ class ModelInfo:
     architecture: str = ""
     parameters: int = 0
     trained_context: int = 0
+    description: str = ""  # what its file says of its purpose
+
+    @property
+    def title(self) -> str:
+        """The name, or the description where that begins with the name and says more."""
+        return self.description if self.description.startswith(f"{self.name}: ") else self.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,13 +50,20 @@ class ChatDefaults(_Section):
 class Models(_Section):
     """Which model files the person uses."""
 
-    selected: str = ""  # a model reference
+    selected: str = ""  # a model reference; none stands for the starter
     recent: tuple[str, ...] = ()  # paths, the latest first
 
     def opened(self, path: str) -> None:
         """Puts a file at the head of the recent ones."""
         rest = [known for known in self.recent if known != path]
         self.recent = (path, *rest)[:MAX_RECENT]
+
+
+class Guide(_Section):
+    """What helps with the first steps, until it is dismissed; Help brings it back."""
+
+    suggestions: bool = True  # three questions for the starter
+    bar: bool = True  # the ways to a larger model
 
 
 class Settings(_Section):
@@ -66,6 +73,7 @@ class Settings(_Section):
     appearance: Appearance = Field(default_factory=Appearance)
     chat: ChatDefaults = Field(default_factory=ChatDefaults)
     models: Models = Field(default_factory=Models)
+    guide: Guide = Field(default_factory=Guide)
 
 
 class SettingsFile:

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Makes .venv with everything that Hearth needs: `bootstrap.sh run` for using it, `bootstrap.sh dev`
-# for working on it. What the system lacks is named in one sentence with the command that installs
-# it, and installed right away where the user is root on a Debian-like system.
+# for working on it, `bootstrap.sh train` for training the starter model. What the system lacks is
+# named in one sentence with the command that installs it, and installed right away where the user
+# is root on a Debian-like system.
 set -eu
 mode=${1:-run}
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -63,7 +64,11 @@ if [ ! -x $venv/bin/python ] || ! $venv/bin/python -c pass 2>/dev/null; then
     "$python" -m venv $venv
 fi
 if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
-    [ "$mode" = dev ] && what=".[dev]" || what=.
+    case $mode in
+        run) what=. ;;
+        train) what=".[dev,train]" ;;
+        *) what=".[dev]" ;;
+    esac
     say "Installing Hearth into $venv. The first time, llama.cpp is built: about five minutes."
     $venv/bin/python -m pip install -q --disable-pip-version-check -e "$what" || {
         say "The installation failed: the lines above say why. Check the network and try again."

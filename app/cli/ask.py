@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from app import wording
+from app import paths, wording
 from app.cli import console, session
 from app.cli.parser import EXIT_DONE
 from app.errors import UsageError
@@ -29,7 +29,7 @@ async def _ask(options: argparse.Namespace) -> None:
     prompt = session.read_prompt(options.prompt)
     if not prompt.strip() and not options.raw:
         raise UsageError("The prompt is empty.", "Write a question, or - to read standard input.")
-    async with session.opened(options) as core:
+    async with session.opened(paths.find(options.home)) as core:
         await core.manager.load(await session.choose(core, options.model))
         system = options.system or core.settings.settings.chat.system_prompt
         turns = [Message(Role.SYSTEM, system)] if system else []

@@ -8,7 +8,7 @@ import sys
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from app import wording
+from app import paths, wording
 from app.chats.opening import open_history
 from app.chats.store import ChatStore
 from app.cli import console, session
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _open(stack: AsyncExitStack, options: argparse.Namespace) -> TerminalChat:
-    core = await stack.enter_async_context(session.opened(options))
+    core = await stack.enter_async_context(session.opened(paths.find(options.home)))
     store = await _open_store(stack, core)
     defaults = core.settings.settings.chat.model_copy()
     for name in ("temperature", "top_p", "seed", "max_tokens"):
@@ -117,7 +117,7 @@ class TerminalChat:
             raise NoModel("No model is loaded.", "Choose another with /model.")
         facts = (loaded.info.quantisation, wording.size(loaded.info.size))
         console.say(
-            f"{loaded.info.name} · {' · '.join(filter(None, facts))} · "
+            f"{loaded.info.title} · {' · '.join(filter(None, facts))} · "
             f"{loaded.context:,} tokens of context"
         )
         if loaded.notice:
@@ -135,7 +135,7 @@ class TerminalChat:
             await self._load(ref.model)
         elif name == "/models":
             for model in await self._core.manager.models():
-                console.say(f"{model.name}  {wording.size(model.size)}  {model.ref.model}")
+                console.say(f"{model.title}  {wording.size(model.size)}  {model.ref.model}")
         else:
             console.say(HELP)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import json
 import os
@@ -9,14 +10,20 @@ import platform
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import __version__, credentials, paths, wording
+from app.cli import session
 from app.cli.parser import EXIT_DONE, EXIT_FAILED
+from app.errors import HearthError
+from app.library import starter
+from app.schema import Message, Request, Role
 
 if TYPE_CHECKING:
     import argparse
@@ -82,6 +89,7 @@ def examine(folders: paths.Paths) -> Iterator[Finding]:
         yield _writable(name, folder)
     yield _space(folders.data)
     yield _resources()
+    yield _starter(folders)
     yield _keyring()
     yield from _display()
 
@@ -155,6 +163,43 @@ def _resources() -> Finding:
         ok=(folder / "themes").is_dir(),
         value=str(folder),
         remedy="The installation is incomplete: install Hearth again.",
+    )
+
+
+def _starter(folders: paths.Paths) -> Finding:
+    """Whether the starter goes the whole way of a model: that proves that others can."""
+    if starter.find(paths.resources()) is None:
+        remedy = "The installation is incomplete: install Hearth again."
+        return Finding("starter", ok=False, value="missing", remedy=remedy, needed=False)
+    try:
+        value = asyncio.run(_use_starter(folders))
+    except HearthError as error:
+        return Finding("starter", ok=False, value=error.message, remedy=error.remedy)
+    return Finding("starter", ok=True, value=value)
+
+
+async def _use_starter(folders: paths.Paths) -> str:
+    """Loads it, counts, answers, stops an answer, and turns a text into a vector."""
+    async with session.opened(folders) as core:
+        assert core.starter is not None  # noqa: S101 - the caller has looked
+        began = time.monotonic()
+        await core.manager.load(core.starter)
+        loaded = time.monotonic() - began
+        question = Request((Message(Role.USER, "What is Hearth?"),))
+        prompt = await core.manager.count_tokens(question)
+        rate = 0.0
+        async with aclosing(core.manager.stream(question)) as chunks:
+            async for chunk in chunks:
+                if chunk.finish:
+                    rate = chunk.finish.usage.tokens_per_second or 0.0
+        async with aclosing(core.manager.stream(question)) as chunks:
+            async for chunk in chunks:
+                if chunk.text:
+                    break
+        vectors = await core.manager.embed(["hearth"])
+    return (
+        f"loaded in {wording.seconds(loaded)}, counted {prompt} tokens, answered at "
+        f"{wording.rate(rate)}, stopped, embedded in {len(vectors[0])} numbers"
     )
 
 

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app import gguf, wording
+from app import gguf, paths, wording
 from app.cli import console, session
 from app.cli.parser import EXIT_DONE
 
@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _list(options: argparse.Namespace) -> None:
-    async with session.opened(options) as core:
+    async with session.opened(paths.find(options.home)) as core:
         models = await core.manager.models()
     if options.json:
         print(json.dumps([_as_json(model) for model in models], indent=2, ensure_ascii=False))
@@ -41,7 +41,7 @@ async def _list(options: argparse.Namespace) -> None:
             model.quantisation,
             f"{model.trained_context:,} tokens" if model.trained_context else "",
         ]
-        print(f"{model.name}\t{' · '.join(filter(None, facts))}\t{model.ref.model}")
+        print(f"{model.title}\t{' · '.join(filter(None, facts))}\t{model.ref.model}")
 
 
 def _as_json(model: ModelInfo) -> dict[str, Any]:
@@ -54,6 +54,7 @@ def _as_json(model: ModelInfo) -> dict[str, Any]:
         "architecture": model.architecture,
         "parameters": model.parameters,
         "trained_context": model.trained_context,
+        "description": model.description,
     }
 
 

@@ -10,20 +10,20 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from app import core, log, paths
+from app import core, log
 from app.cli import console
 
 if TYPE_CHECKING:
     import argparse
 
     from app.llm.state import ModelState
+    from app.paths import Paths
     from app.schema import ModelRef, Sampling
 
 
 @asynccontextmanager
-async def opened(options: argparse.Namespace) -> AsyncIterator[core.Core]:
+async def opened(folders: Paths) -> AsyncIterator[core.Core]:
     """The core for one command; everything is given back afterwards."""
-    folders = paths.find(options.home)
     built = core.build(folders)
     handler = log.set_up(folders.logs)
     thread = threading.Thread(target=built.worker.run, name="runner")

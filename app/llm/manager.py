@@ -5,25 +5,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 
 from app.errors import HearthError, NoModel
-from app.llm.providers.interface import LoadsModels, Provider
+from app.llm.providers.interface import Embeds, LoadsModels, Provider
 from app.llm.state import ModelState, Phase
-from app.schema import Chunk, LoadedModel, LoadProgress, ModelInfo, ModelRef, Request
+from app.schema import Chunk, FoundServer, LoadedModel, LoadProgress, ModelInfo, ModelRef, Request
 
 _LOG = logging.getLogger(__name__)
 
 
 Listener = Callable[[ModelState], None]
+FindServers = Callable[[], Awaitable[list[FoundServer]]]
 
 
 class LLMManager:
     """Selects, loads and asks models, whichever provider they live in."""
 
-    def __init__(self, providers: Mapping[str, Provider]) -> None:
+    def __init__(
+        self, providers: Mapping[str, Provider], find_servers: FindServers | None = None
+    ) -> None:
+        """`find_servers` looks for model servers on this computer; without it there are none."""
         self._providers = dict(providers)
+        self._find_servers = find_servers
         self._state = ModelState()
         self._listeners: list[Listener] = []
         self._load: asyncio.Task[None] | None = None
@@ -47,6 +52,10 @@ class LLMManager:
             except HearthError as error:
                 _LOG.info("%s has no list of models: %s", name, error)
         return found
+
+    async def servers(self) -> list[FoundServer]:
+        """The model servers that run on this computer now."""
+        return await self._find_servers() if self._find_servers else []
 
     def select(self, ref: ModelRef) -> None:
         """Chooses a model without loading it; that happens when it is first asked."""
@@ -117,6 +126,18 @@ class LLMManager:
         """How many tokens the request's prompt has for the selected model."""
         ref = (await self.ensure_ready()).info.ref
         return await self._provider(ref).count_tokens(ref.model, request)
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """A vector of length 1 for each text, by the selected model.
+
+        Raises:
+            NoModel: none is selected, or it lives where texts cannot be turned into vectors.
+        """
+        ref = (await self.ensure_ready()).info.ref
+        provider = self._provider(ref)
+        if not isinstance(provider, Embeds):
+            raise NoModel(f"The models of {ref.provider} cannot turn texts into vectors.")
+        return await provider.embed(ref.model, texts)
 
     async def aclose(self) -> None:
         """Ends what runs and gives everything back."""

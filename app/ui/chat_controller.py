@@ -76,6 +76,7 @@ class ChatController(QObject):
     def new_chat(self) -> None:
         """An empty chat, with what was written in it before; its first message makes it stay."""
         self._shell.close_overlay()
+        self._shell.leave_page()
         if self.chat_id is not None:
             self._spawn(self.show(None))
         self._shell.composer.editor.setFocus()
@@ -83,6 +84,7 @@ class ChatController(QObject):
     def open_chat(self, chat_id: int) -> None:
         """Shows a chat of the list."""
         self._shell.close_overlay()
+        self._shell.leave_page()
         if chat_id != self.chat_id:
             self._spawn(self.show(chat_id))
 
@@ -120,6 +122,13 @@ class ChatController(QObject):
         self._shell.composer.set_text("")
         self._shell.composer.set_running(running=True)
         self._spawn(self._send(text))
+
+    def ask(self, question: str) -> None:
+        """Sends a question that nobody typed; what is being written stays in the composer."""
+        written = self._shell.composer.text()
+        self.send(question)
+        self._shell.composer.set_text(written)
+        self._shell.composer.editor.setFocus()
 
     def stop(self) -> None:
         """Ends the answer that is being made in this chat."""

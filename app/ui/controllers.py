@@ -13,6 +13,7 @@ from app.errors import HearthError, StorageError
 from app.schema import ModelRef
 from app.ui.banner import Topic
 from app.ui.chat_controller import ChatController
+from app.ui.guide_controller import GuideController
 from app.ui.main_window import MainWindow
 from app.ui.model_controller import ModelController
 from app.ui.services import Services
@@ -52,12 +53,14 @@ class Controllers(QObject):
     async def start(self, file: str | None) -> None:
         """Fills the window: the chats, the models, and the file of the command line."""
         selected = ModelRef.parse(self._settings.settings.models.selected)
-        if selected is not None and not file:
-            self._services.manager.select(selected)
-        await self._chat.list.refresh()
-        await self._chat.show(None)
         if file:
             self._model.open_file(file)
+        elif selected is not None:
+            self._services.manager.select(selected)
+        else:
+            self._model.load_starter()
+        await self._chat.list.refresh()
+        await self._chat.show(None)
         await self._model.refresh()
 
     async def aclose(self) -> None:
@@ -65,6 +68,7 @@ class Controllers(QObject):
         await self._keep_place(self._chat.new_draft)
         await self._chat.aclose()
         self._model.detach()
+        self._guide.detach()
 
     def come_forward(self, file: str) -> None:
         """A second start: the window comes to the front, and opens its file."""
@@ -95,6 +99,14 @@ class Controllers(QObject):
         self._model = ModelController(
             shell, self._services, self._settings, self._chat.model_changed
         )
+        self._guide = GuideController(
+            shell,
+            self._services,
+            self._settings,
+            self._window.resources,
+            self._model,
+            self._chat.ask,
+        )
         shell.header.menu_button.setMenu(self._menu())
 
     async def _keep_place(self, draft: str) -> None:
@@ -113,16 +125,30 @@ class Controllers(QObject):
         menu.addAction("Open the models folder", self._open_folder)
         menu.addSeparator()
         self._window.appearance_menu(menu)
-        menu.addAction("Keyboard shortcuts\tF1", self._show_shortcuts)
+        self._add_help(menu)
         menu.addSeparator()
         menu.addAction("Quit\tCtrl+Q", self._window.close)
         return menu
+
+    def _add_help(self, menu: QMenu) -> None:
+        help_menu = menu.addMenu("Help")
+        help_menu.setObjectName("helpMenu")
+        help_menu.addAction("Getting started", self._show_guide)
+        help_menu.addAction("Models for this computer", self._guide.show_models)
+        help_menu.addAction("Servers on this computer", self._guide.show_servers)
+        help_menu.addSeparator()
+        help_menu.addAction("Keyboard shortcuts\tF1", self._show_shortcuts)
+
+    def _show_guide(self) -> None:
+        self._guide.show_again()
+        self._chat.new_chat()
 
     def _restyled(self) -> None:
         """The window has a new shell: everything is attached to it."""
         chat_id, text = self._chat.chat_id, self._chat.written
         self._chat.detach()
         self._model.detach()
+        self._guide.detach()
         self._attach(self._chat.new_draft)
         self._services.tasks.spawn(self, self._refill(chat_id, text))
 

@@ -9,10 +9,12 @@ from PySide6.QtGui import QFontMetrics, QPainter
 from PySide6.QtWidgets import QLabel, QPushButton, QSizePolicy, QToolButton
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QPaintEvent
+    from PySide6.QtGui import QPaintEvent, QResizeEvent
     from PySide6.QtWidgets import QWidget
 
     from app.ui.icons import Icons
+
+WRAPPING_FRAME = 32  # pixels of a wrapping button beside its text
 
 
 class IconButton(QToolButton):
@@ -100,6 +102,38 @@ class ElidedLabel(QLabel):
             | (self.alignment() & Qt.AlignmentFlag.AlignHorizontal_Mask),
             fitting,
         )
+
+
+class WrappingButton(QPushButton):
+    """A secondary button whose text takes several lines where there is no room for one."""
+
+    def __init__(self, text: str, parent: QWidget, name: str) -> None:
+        super().__init__(text, parent)
+        self._whole = text
+        self.setObjectName(name)
+        self.setProperty("role", "secondary")
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setAccessibleName(text)
+
+    def minimumSizeHint(self) -> QSize:
+        """Room for the longest word."""
+        self.ensurePolished()
+        words = map(self.fontMetrics().horizontalAdvance, self._whole.split())
+        return QSize(max(words) + WRAPPING_FRAME, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Breaks the text between words."""
+        super().resizeEvent(event)
+        room = self.width() - WRAPPING_FRAME
+        lines: list[str] = []
+        for word in self._whole.split():
+            longer = f"{lines[-1]} {word}" if lines else word
+            if lines and self.fontMetrics().horizontalAdvance(longer) <= room:
+                lines[-1] = longer
+            else:
+                lines.append(word)
+        if self.text() != "\n".join(lines):
+            self.setText("\n".join(lines))
 
 
 def text_button(label: str, role: str, parent: QWidget, name: str = "") -> QPushButton:

@@ -87,7 +87,7 @@ class ModelPicker(QPushButton):
         """The selected model; `info` describes one that is not loaded."""
         self._state = state
         info = state.loaded.info if state.loaded else info
-        parts = [info.name, info.quantisation, wording.size(info.size)] if info else []
+        parts = [info.title, info.quantisation, wording.size(info.size)] if info else []
         text = " · ".join(filter(None, parts)) or NO_MODEL
         if state.phase is Phase.IDLE and info:
             text += " · not loaded"
@@ -123,7 +123,7 @@ class ModelPicker(QPushButton):
         self._menu.clear()
         for model in self._models:
             facts = (model.quantisation, wording.size(model.size))
-            label = f"{model.name} — {' · '.join(filter(None, facts))}".replace("&", "&&")
+            label = f"{model.title} — {' · '.join(filter(None, facts))}".replace("&", "&&")
             action = self._menu.addAction(label)
             action.setCheckable(True)
             action.setChecked(model.ref == self._state.ref)

@@ -52,7 +52,7 @@ class MainWindow(QMainWindow):
         self, resources: Path, models_folder: Path, preference: str, text_size: float
     ) -> None:
         super().__init__()
-        self._resources = resources
+        self.resources = resources
         self.models_folder = models_folder
         self._preference = preference
         self._text_size = text_size
@@ -188,7 +188,7 @@ class MainWindow(QMainWindow):
         self.restyled.emit()
 
     def _load_theme(self) -> themes.Theme:
-        folder = self._resources / "themes"
+        folder = self.resources / "themes"
         theme = themes.load(folder, themes.resolve(self._preference), self._text_size)
         application = QApplication.instance()
         if isinstance(application, QApplication):
@@ -197,7 +197,7 @@ class MainWindow(QMainWindow):
         return theme
 
     def _build(self) -> Shell:
-        icons = Icons(self._resources / "icons", self.theme)
+        icons = Icons(self.resources / "icons", self.theme)
         shell = Shell(self.theme, icons, self.icon, self.models_folder, self)
         # The old shell must live until its deletion is due: setCentralWidget would delete it now.
         self.takeCentralWidget()

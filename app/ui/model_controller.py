@@ -42,11 +42,11 @@ class ModelController(QObject):
         self._noticed = ""
         self._unsubscribe = services.manager.subscribe(self._changed)
         picker = shell.header.picker
-        picker.model_chosen.connect(self._choose)
+        picker.model_chosen.connect(self.choose)
         picker.open_wanted.connect(self.ask_for_file)
         picker.unload_wanted.connect(self._unload)
         shell.welcome.open_wanted.connect(self.ask_for_file)
-        shell.welcome.model_chosen.connect(self._choose)
+        shell.welcome.model_chosen.connect(self.choose)
         shell.load_bar.cancelled.connect(self._cancel_load)
         shell.composer.edited.connect(self._load_ahead)
         self._changed(services.manager.state)
@@ -88,11 +88,17 @@ class ModelController(QObject):
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
-    def _choose(self, ref: str) -> None:
+    def choose(self, ref: str) -> None:
+        """Loads a model of the list, unless it is loaded already."""
         parsed = ModelRef.parse(ref)
         state = self._services.manager.state
         if parsed is not None and not (state.phase is Phase.READY and state.ref == parsed):
             self._load(parsed)
+
+    def load_starter(self) -> None:
+        """Loads the model that ships with Hearth."""
+        if self._services.starter is not None:
+            self._load(self._services.starter)
 
     def _load_ahead(self) -> None:
         """Begins to load the selected model as soon as somebody writes to it."""
@@ -112,8 +118,11 @@ class ModelController(QObject):
         except HearthError:
             return  # the manager's state has it, and `_changed` shows it
         models = self._settings.settings.models
-        models.selected = str(ref)
-        models.opened(ref.model)
+        if ref == self._services.starter:  # it moves with the program
+            models.selected = ""
+        else:
+            models.selected = str(ref)
+            models.opened(ref.model)
         self._save_settings()
         await self.refresh()
 
@@ -138,12 +147,13 @@ class ModelController(QObject):
         if info is None and state.ref is not None:
             info = ModelInfo(state.ref, Path(state.ref.model).stem)
         self._shell.header.picker.show_state(state, info)
-        if state.phase is Phase.LOADING:
+        is_starter = state.ref is not None and state.ref == self._services.starter
+        if state.phase is Phase.LOADING and not is_starter:
             name = info.name if info else "the model"
             self._shell.load_bar.show_progress(name, state.progress)
         else:
             self._shell.load_bar.hide()
-            self._shell.welcome.show_state(state, self._models)
+            self._shell.welcome.show_state(state, self._models, is_starter=is_starter)
         if state.error is not None and state.error is not self._last_error:
             self._shell.banner.show_error(
                 Topic.MODEL, state.error, "Open another file…", self.ask_for_file

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from app.chats.store import ChatStore
     from app.conversation.service import ConversationService
     from app.llm.manager import LLMManager
+    from app.schema import ModelRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +22,4 @@ class Services:
     store: ChatStore
     conversations: ConversationService
     tasks: Tasks
+    starter: ModelRef | None = None  # the model that ships with Hearth

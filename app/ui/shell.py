@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from app.ui.banner import Banner, Toast
     from app.ui.chat.transcript import Transcript
     from app.ui.chat_panel import ChatPanel
+    from app.ui.guide_bar import GuideBar
     from app.ui.icons import Icons
     from app.ui.load_bar import LoadBar
+    from app.ui.models_page import ModelsPage
     from app.ui.theme import Theme
 
 from app.ui.chat.composer import Composer
@@ -37,8 +39,10 @@ class Shell(QWidget):
     chats: ChatPanel
     banner: Banner
     load_bar: LoadBar
+    guide_bar: GuideBar
     transcript: Transcript
     toast: Toast
+    models_page: ModelsPage | None = None  # made when it is first wanted
 
     def __init__(
         self, theme: Theme, icons: Icons, icon: QIcon, models_folder: Path, parent: QWidget
@@ -50,6 +54,7 @@ class Shell(QWidget):
         self._icons = icons
         self._sidebar_wanted = True
         self._overlaid = False
+        self._guide_wanted = False
         self.sidebar = Sidebar(theme, icons, self)
         self.header = Header(theme, icons, self)
         self.header.sidebar_button.clicked.connect(self.toggle_sidebar)
@@ -58,7 +63,9 @@ class Shell(QWidget):
         self._middle.addWidget(self.welcome)
         self.edit_bar = EditBar(self)
         self.composer = Composer(theme, icons, self)
-        self._writing = QVBoxLayout()
+        self._conversation: QWidget = self.welcome
+        self._writing_area = QWidget(self)
+        self._writing = QVBoxLayout(self._writing_area)
         self._writing.setSpacing(4)
         self._writing.addWidget(self.edit_bar)
         self._writing.addWidget(self.composer)
@@ -66,7 +73,7 @@ class Shell(QWidget):
         self._column.setSpacing(0)
         self._column.addWidget(self.header)
         self._column.addWidget(self._middle, 1)
-        self._column.addLayout(self._writing)
+        self._column.addWidget(self._writing_area)
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(0, 0, 0, 0)
         self._row.setSpacing(0)
@@ -78,6 +85,7 @@ class Shell(QWidget):
         from app.ui.banner import Banner, Toast
         from app.ui.chat.transcript import Transcript
         from app.ui.chat_panel import ChatPanel
+        from app.ui.guide_bar import GuideBar
         from app.ui.load_bar import LoadBar
 
         self.chats = ChatPanel(self._theme, self.sidebar)
@@ -86,6 +94,8 @@ class Shell(QWidget):
         self.load_bar = LoadBar(self)
         self._column.insertWidget(1, self.banner)
         self._column.insertWidget(2, self.load_bar)
+        self.guide_bar = GuideBar(self._icons, self)
+        self._column.insertWidget(3, self.guide_bar)
         self.transcript = Transcript(self._theme, self._icons, self)
         self._middle.addWidget(self.transcript)
         self.toast = Toast(self.composer, self)
@@ -95,6 +105,7 @@ class Shell(QWidget):
             self.header,
             self.banner,
             self.load_bar,
+            self.guide_bar,
             self.welcome,
             self.transcript,
             self.edit_bar,
@@ -106,7 +117,35 @@ class Shell(QWidget):
 
     def show_conversation(self, *, empty: bool) -> None:
         """The messages, or the welcome page where there are none."""
-        self._middle.setCurrentWidget(self.welcome if empty else self.transcript)
+        self._conversation = self.welcome if empty else self.transcript
+        self.leave_page()
+
+    def make_models_page(self) -> ModelsPage:
+        """Makes the page of the models for this computer; `show_models_page` shows it."""
+        from app.ui.models_page import ModelsPage
+
+        self.models_page = ModelsPage(self._icons, self)
+        self._middle.addWidget(self.models_page)
+        return self.models_page
+
+    def show_models_page(self) -> None:
+        """Shows that page in place of the conversation."""
+        if self.models_page is not None:
+            self.close_overlay()
+            self._middle.setCurrentWidget(self.models_page)
+            self._writing_area.hide()
+            self.guide_bar.hide()  # it leads here
+
+    def leave_page(self) -> None:
+        """Shows the conversation again, where another page stood in its place."""
+        self._middle.setCurrentWidget(self._conversation)
+        self._writing_area.show()
+        self.guide_bar.setVisible(self._guide_wanted)
+
+    def show_guide_bar(self, *, shown: bool) -> None:
+        """Shows the way to a larger model above the conversation."""
+        self._guide_wanted = shown
+        self.guide_bar.setVisible(shown and self._middle.currentWidget() is not self.models_page)
 
     def toggle_sidebar(self) -> None:
         """Shows or hides the chats; in a narrow window they lie over the page."""

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from app import wording
 from app.llm.state import ModelState, Phase
-from app.ui.controls import ElidedLabel, text_button
+from app.ui.controls import ElidedLabel, WrappingButton, text_button
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QIcon, QResizeEvent
@@ -19,52 +19,75 @@ if TYPE_CHECKING:
     from app.schema import ModelInfo
 
 SHOWN_MODELS = 4
+SUGGESTIONS = ("What is Hearth?", "Is my data private?", "Which model fits my computer?")
 WIDTH = 520
 ICON = 64
+PROMISE = "It answers on this computer. Nothing you write leaves it."
 
 
-class WelcomePage(QWidget):
-    """With no model: what to do next. With one: that it is ready."""
+class WelcomePage(QScrollArea):
+    """With no model: what to do next. With one: that it is ready, and what to ask the starter."""
 
     open_wanted = Signal()
     model_chosen = Signal(str)  # a model reference
+    suggestion_chosen = Signal(str)  # a question
+    suggestions_dismissed = Signal()
 
     def __init__(self, icon: QIcon, models_folder: Path, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("welcomePage")
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        page = QWidget(self)
+        page.setObjectName("welcomeColumn")
+        self._has_starter = False  # selected
+        self._wants_suggestions = True
         picture = QLabel(self)
         picture.setPixmap(icon.pixmap(ICON, ICON))
         picture.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self._title = self._centred("title")
+        self._title.setText("Welcome to Hearth")
         self._text = self._centred("muted")
+        self._text.setText("Talk to language models on this computer, offline and in private.")
         self._drop = self._drop_area()
+        self._suggestions = self._suggestion_area()
         self._found = QVBoxLayout()
         self._found.setSpacing(2)
         self._folder = ElidedLabel(f"Models are also found in {models_folder}", self, role="small")
         self._folder.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        for later in (self._drop, self._folder, self._suggestions):
+            later.hide()  # until it is known which model there is
         self._holder = QWidget(self)
         self._holder.installEventFilter(self)
         middle = QVBoxLayout(self._holder)
         middle.setSpacing(16)
-        for widget in (picture, self._title, self._text, self._drop):
+        for widget in (picture, self._title, self._text, self._drop, self._suggestions):
             middle.addWidget(widget)
         middle.addLayout(self._found)
         middle.addWidget(self._folder)
-        around = QVBoxLayout(self)
+        around = QVBoxLayout(page)
         around.setContentsMargins(24, 16, 24, 16)
         around.addStretch(2)
         around.addWidget(self._holder, 0, Qt.AlignmentFlag.AlignHCenter)
         around.addStretch(3)
-        self.show_state(ModelState(), ())
+        self.setWidget(page)
+        self._fit()
 
-    def show_state(self, state: ModelState, models: Sequence[ModelInfo]) -> None:
-        """Says what fits the moment."""
+    def show_state(
+        self, state: ModelState, models: Sequence[ModelInfo], *, is_starter: bool = False
+    ) -> None:
+        """Says what fits the moment; `is_starter` tells that the selected model is the starter."""
         has_model = state.phase is not Phase.NOTHING
+        self._has_starter = is_starter
         name = state.loaded.info.name if state.loaded else ""
-        if state.phase is Phase.READY:
+        if is_starter:
+            self._title.setText("Welcome to Hearth")
+            self._text.setText(f"The starter, a tiny model, explains Hearth. {PROMISE}")
+        elif state.phase is Phase.READY:
             self._title.setText(f"Ask {name} anything")
-            self._text.setText("It answers on this computer. Nothing you write leaves it.")
+            self._text.setText(PROMISE)
         elif has_model:
             self._title.setText("Write a message to begin")
             self._text.setText("The model is loaded when it is first asked.")
@@ -78,7 +101,12 @@ class WelcomePage(QWidget):
         self._drop.setVisible(not has_model)
         self._folder.setVisible(not has_model)
         self._show_models(() if has_model else models[:SHOWN_MODELS])
-        self._fit()
+        self._show_suggestions()
+
+    def set_suggestions(self, *, visible: bool) -> None:
+        """Shows the questions for the starter, or hides them."""
+        self._wants_suggestions = visible
+        self._show_suggestions()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """A column in the middle."""
@@ -99,9 +127,13 @@ class WelcomePage(QWidget):
 
     def _fit(self) -> None:
         """As wide as fits, and as high as the broken lines make it."""
-        width = min(WIDTH, self.width() - 48)
+        width = min(WIDTH, self.viewport().width() - 48)
         self._holder.setFixedWidth(width)
         self._holder.setFixedHeight(self._holder.heightForWidth(width))
+
+    def _show_suggestions(self) -> None:
+        self._suggestions.setVisible(self._has_starter and self._wants_suggestions)
+        self._fit()
 
     def _centred(self, role: str) -> QLabel:
         label = QLabel(self)
@@ -122,6 +154,22 @@ class WelcomePage(QWidget):
         inside.setSpacing(8)
         inside.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)
         inside.addWidget(hint)
+        return area
+
+    def _suggestion_area(self) -> QWidget:
+        area = QWidget(self)
+        inside = QVBoxLayout(area)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.setSpacing(8)
+        for number, question in enumerate(SUGGESTIONS, 1):
+            button = WrappingButton(question, area, f"suggestion{number}")
+            button.clicked.connect(
+                lambda _checked=False, question=question: self.suggestion_chosen.emit(question)
+            )
+            inside.addWidget(button)
+        hide = text_button("Hide these questions", "link", area, "hideSuggestions")
+        hide.clicked.connect(self.suggestions_dismissed)
+        inside.addWidget(hide, 0, Qt.AlignmentFlag.AlignHCenter)
         return area
 
     def _show_models(self, models: Sequence[ModelInfo]) -> None:

@@ -135,11 +135,12 @@ def test_known_errors_are_1_with_a_remedy(
         assert len(done.stderr.splitlines()) == 2, "a sentence and its remedy"
 
 
-def test_without_a_model_ask_says_what_to_do(home: Path) -> None:
-    done = hearth(home, "ask", "hello")
-    assert done.returncode == 1
-    assert "There is no model on this computer yet." in done.stderr
-    assert "--model" in done.stderr
+def test_without_a_model_the_starter_answers(home: Path) -> None:
+    done = hearth(home, "ask", "--seed", "1", "Is my data private?")
+    assert done.returncode == 0
+    assert "computer" in done.stdout
+    told = hearth(home, "ask", "--json", "hello").stdout
+    assert json.loads(told)["model"] == "Starter"
 
 
 def test_a_prompt_longer_than_the_context(home: Path, tiny: Path) -> None:
@@ -178,13 +179,14 @@ def test_a_reader_that_goes_away_is_no_traceback(home: Path, parrot: Path) -> No
 
 def test_models_list_and_info(home: Path, parrot: Path) -> None:
     done = hearth(home, "models", "list")
-    assert done.stdout == ""
-    assert "No models yet" in done.stderr
+    assert done.stdout.startswith("Starter: explains Hearth; get a larger model for real work\t")
     (home / "models").mkdir(parents=True, exist_ok=True)
     copy = shutil.copy(parrot, home / "models" / "bird.gguf")
     done = hearth(home, "models", "list")
-    assert done.stdout.startswith("Parrot\t")
-    assert done.stdout.rstrip().endswith(str(copy))
+    first, second = done.stdout.splitlines()
+    assert first.startswith("Parrot\t")
+    assert first.endswith(str(copy))
+    assert second.startswith("Starter: ")
     listed = json.loads(hearth(home, "models", "list", "--json").stdout)
     assert listed[0]["ref"] == f"local:{copy}"
     told = hearth(home, "models", "info", copy).stdout
@@ -203,6 +205,8 @@ def test_doctor(home: Path) -> None:
     assert "AVX" in findings["llama.cpp"]["value"] or "NEON" in findings["llama.cpp"]["value"]
     assert findings["data folder"]["ok"]
     assert findings["resources"]["ok"]
+    assert findings["starter"]["ok"]
+    assert "embedded in" in findings["starter"]["value"]
     assert findings["keyring"]["ok"] is False
     assert findings["keyring"]["remedy"]
     told = hearth(home, "doctor").stdout
@@ -273,10 +277,11 @@ def test_chat_in_the_terminal(home: Path, parrot: Path, tiny: Path) -> None:
     assert again.stdout == f"{PARROT_REPLY}\n"
 
 
-def test_chat_without_a_model_and_nobody_to_ask(home: Path) -> None:
-    done = hearth(home, "chat")
-    assert done.returncode == 1
-    assert "no model on this computer" in done.stderr
+def test_chat_without_a_model_begins_with_the_starter(home: Path) -> None:
+    done = hearth(home, "chat", stdin="What is Hearth?\n")
+    assert done.returncode == 0
+    assert "Starter: explains Hearth; get a larger model for real work" in done.stderr
+    assert "language model" in done.stdout
 
 
 def test_chat_says_when_nothing_is_kept(tmp_path: Path, parrot: Path) -> None:

@@ -1,6 +1,6 @@
 """The real window in a process of its own, measured from inside; prints one line of JSON.
 
-python -m tests.bench.window idle|stream [--model FILE] [--probe gaps|processor|journal] --home DIR
+python -m tests.bench.window idle|ready|stream [--model FILE] [--probe NAME] --home DIR
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.bench.effort import SECONDS
+
 if TYPE_CHECKING:
+    from app.conversation.exchange import Exchange
     from app.ui.controllers import Controllers
 
 MARK = "measured "  # before the JSON on standard output
-SECONDS = 20.0  # that an answer is watched for
 WARM_UP = 2.0
 RATE = 50  # tokens per second of the paced model
+Scenario = Callable[[object, argparse.Namespace], Awaitable[None]]
 TICK = 1  # milliseconds between beats of the event loop
 
 
@@ -38,11 +41,22 @@ def run(options: argparse.Namespace) -> int:
     from app.__main__ import main as hearth
 
     arguments = ["--home", options.home, *([options.model] if options.model else [])]
-    scenario = idle if options.what == "idle" else stream
-    _install(lambda window: scenario(window, options))
+    scenarios: dict[str, Scenario] = {"idle": idle, "ready": ready, "stream": stream}
+    if options.bare:
+        _select_nothing(Path(options.home))
+    _install(lambda window: scenarios[options.what](window, options))
     if options.what == "stream" and not options.model:
         _pace()
     return hearth(arguments)
+
+
+def _select_nothing(home: Path) -> None:
+    """Selects a model that is loaded when it is asked, and so not at all: the starter stays out."""
+    from app.settings import SettingsFile
+
+    settings = SettingsFile(home / "settings.json")
+    settings.settings.models.selected = "local:/nowhere.gguf"
+    settings.save()
 
 
 def _install(scenario: Callable[[object], Awaitable[None]]) -> None:
@@ -63,9 +77,28 @@ def _install(scenario: Callable[[object], Awaitable[None]]) -> None:
     Controllers.start = start_and_measure  # type: ignore[method-assign]
 
 
-async def idle(_controllers: object, _options: argparse.Namespace) -> None:
+async def _until_ready(controllers: object) -> None:
+    """Waits for the starter, which is loaded by itself."""
+    from app.llm.state import Phase
+    from app.ui.controllers import Controllers
+
+    assert isinstance(controllers, Controllers)
+    while controllers._services.manager.state.phase is not Phase.READY:
+        await asyncio.sleep(0.001)
+
+
+async def ready(controllers: object, _options: argparse.Namespace) -> None:
+    """The time.monotonic() at which a message can be answered: the starter is loaded."""
+    await _until_ready(controllers)
+    say(ready=time.monotonic())
+
+
+async def idle(controllers: object, options: argparse.Namespace) -> None:
     """The memory of the window at rest, in bytes: PSS, which shares what is shared."""
     import psutil
+
+    if not options.bare:
+        await _until_ready(controllers)
 
     await asyncio.sleep(3)
     process = psutil.Process()
@@ -91,9 +124,12 @@ async def stream(controllers: object, options: argparse.Namespace) -> None:
     while manager.state.phase is not Phase.READY:
         await asyncio.sleep(0.1)
     await asyncio.sleep(1)
+    started: list[Exchange] = []
+    controllers._services.conversations.on_started(started.append)
     controllers._chat.send("Tell me about hearths, at length.")
-    while (exchange := controllers._chat._drawing.exchange) is None or not exchange.text:
+    while not started or not (started[0].text or started[0].ending):
         await asyncio.sleep(0.05)
+    exchange = started[0]
     await asyncio.sleep(WARM_UP)
     database = Path(options.home) / "hearth.db"
     probes: dict[str, Callable[[], Awaitable[dict[str, object]]]] = {
@@ -162,6 +198,7 @@ def _pace() -> None:
     """Puts an engine behind the real runner that computes nothing and says RATE tokens a second."""
     from app import core as cores
     from app.llm.manager import LLMManager
+    from app.llm.runner.abort_flag import AbortFlag
     from app.llm.runner.queued import QueuedRunner
     from app.llm.runner.worker import Worker
     from app.paths import Paths
@@ -169,16 +206,21 @@ def _pace() -> None:
     from tests.fakes.provider import INFO, FakeProvider
 
     class PacedEngine:
+        def __init__(self, abort: AbortFlag) -> None:
+            self._abort = abort
+
         def generate(self, _request: Request) -> Iterator[Chunk]:
             began = time.perf_counter()
             for number, token in enumerate(tokens()):
+                if self._abort.is_set():
+                    break
                 time.sleep(max(0.0, began + number / RATE - time.perf_counter()))
                 yield Chunk(text=token, tokens=1)
 
         def unload(self) -> None:
             """Nothing is held."""
 
-    worker = Worker(lambda _abort: PacedEngine())  # type: ignore[arg-type, return-value]
+    worker = Worker(PacedEngine)  # type: ignore[arg-type]
 
     class PacedProvider(FakeProvider):
         async def stream(self, model: str, request: Request) -> AsyncGenerator[Chunk, None]:
@@ -192,7 +234,7 @@ def _pace() -> None:
         core = build(paths)
         core.settings.settings.models.selected = str(INFO.ref)
         manager = LLMManager({"fake": PacedProvider(context=8192)})
-        return cores.Core(core.paths, core.settings, worker, manager)
+        return cores.Core(core.paths, core.settings, worker, manager, None)
 
     cores.build = build_paced
 
@@ -217,9 +259,12 @@ def tokens() -> list[str]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["idle", "stream"])
+    parser.add_argument("what", choices=["idle", "ready", "stream"])
     parser.add_argument("--home", required=True)
     parser.add_argument("--model")
+    parser.add_argument(
+        "--bare", action="store_true", help="with no model loaded, not even the starter"
+    )
     parser.add_argument("--probe", choices=["gaps", "processor", "journal"], default="gaps")
     return parser.parse_args()
 

@@ -15,6 +15,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import shiboken6
@@ -198,6 +199,10 @@ def run(arguments: list[str]) -> int:
             show(window)
 
         MainWindow.show = show_for_a_while  # type: ignore[method-assign,assignment]
+    if folder := os.environ.get("HEARTH_TEST_RESOURCES"):
+        from app import paths
+
+        paths.resources = lambda: Path(folder)
     start = Controllers.start
 
     async def start_with_remote(self: Controllers, file: str | None) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -14,6 +15,46 @@ import pytest
 from tests.conftest import PARROT_REPLY
 from tests.e2e.conftest import Start
 from tests.e2e.program import PATIENCE, ROOT
+
+
+def test_the_first_run(start: Start, home: Path) -> None:
+    """Nobody chose anything: the starter is there, and answers."""
+    program = start()
+    program.until(lambda: program.do("visible", name="contextMeter"))  # the model is loaded
+    assert program.do("read", name="modelPicker").startswith("Starter: explains Hearth; get a ")
+    assert program.do("visible", name="guideBar")
+    program.do("click", name="suggestion2")
+    program.until(lambda: program.do("answers"))
+    program.until(lambda: program.do("answers")[0]["state"] == "complete")
+    assert "computer" in program.do("answers")[0]["text"]
+    answer = program.converse("How do I delete a chat?")
+    assert "Delete" in answer["text"]
+    program.do("click", name="guideModelsButton")
+    program.until(lambda: program.do("visible", name="modelsPage"))
+    assert "of memory" in program.do("read", name="computerText")
+    program.do("press", name="modelsPage", keys="Escape")
+    program.do("click", name="guideClose")
+    assert not program.do("visible", name="guideBar")
+    program.close()
+
+    again = start()
+    again.until(lambda: again.do("visible", name="contextMeter"))
+    assert again.do("chats") == ["Today", "Is my data private?"]
+    assert not again.do("visible", name="guideBar")
+    assert again.do("visible", name="suggestion1")
+    again.close()
+
+
+def test_a_starter_that_is_damaged_is_a_sentence(start: Start, home: Path, tmp_path: Path) -> None:
+    """The window opens, says what is amiss, and takes another model."""
+    resources = tmp_path / "resources"
+    shutil.copytree(ROOT / "resources", resources, ignore=shutil.ignore_patterns("starter"))
+    model = resources / "models" / "starter.gguf"
+    model.write_bytes(model.read_bytes()[:-9000])
+    program = start(HEARTH_TEST_RESOURCES=str(resources))
+    program.until(lambda: program.do("banner"))
+    assert "starter" in program.do("banner").lower()
+    program.close()
 
 
 def test_a_conversation_is_there_again_after_a_restart(

@@ -1,5 +1,6 @@
 """What repeats for long: `make soak`."""
 
+import os
 import random
 import sqlite3
 import time
@@ -14,9 +15,9 @@ from tests.fakes import running
 
 pytestmark = pytest.mark.soak
 
-ROUNDS = 100
-KILLS = 25
-LOADS = 100
+ROUNDS = int(os.environ.get("HEARTH_SOAK_ROUNDS", "100"))
+KILLS = -(-ROUNDS // 4)
+LOADS = ROUNDS
 GROWTH = 16e6  # bytes that a hundred loads may leave behind: caches of allocator and libraries
 
 

@@ -19,7 +19,8 @@ from app import paths
 from app.chats.database import Database
 from app.chats.store import ChatStore
 from app.conversation.service import ConversationService
-from app.llm.manager import LLMManager
+from app.llm.manager import FindServers, LLMManager
+from app.schema import ModelRef
 from app.settings import SettingsFile
 from app.ui import theme as themes
 from app.ui.controllers import Controllers
@@ -137,7 +138,12 @@ def desk(run: Run, tmp_path: Path) -> Iterator[Desk]:
     settle()
 
 
-async def open_desk(home: Path, provider: FakeProvider | None = None) -> Desk:
+async def open_desk(
+    home: Path,
+    provider: FakeProvider | None = None,
+    starter: ModelRef | None = None,
+    find_servers: FindServers | None = None,
+) -> Desk:
     provider = provider or FakeProvider()
     settings = SettingsFile(home / "settings.json")
     errors: list[Exception] = []
@@ -147,9 +153,9 @@ async def open_desk(home: Path, provider: FakeProvider | None = None) -> Desk:
     database = Database(home / "hearth.db")
     await database.open()
     store = ChatStore(database)
-    manager = LLMManager({"fake": provider})
+    manager = LLMManager({"fake": provider}, find_servers)
     conversations = ConversationService(manager, store, lambda: settings.settings.chat)
-    services = Services(manager, store, conversations, Tasks(errors.append))
+    services = Services(manager, store, conversations, Tasks(errors.append), starter)
     controllers = Controllers(window, services, settings)
     await controllers.start(None)
     return Desk(window, services, provider, controllers, settings, database, errors)

@@ -44,3 +44,12 @@ class LoadsModels(Protocol):
     async def unload(self) -> None:
         """Gives the model's memory back."""
         ...
+
+
+@runtime_checkable
+class Embeds(Protocol):
+    """The ability of providers whose models turn texts into vectors."""
+
+    async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+        """A vector of length 1 for each text. Raises HearthError."""
+        ...

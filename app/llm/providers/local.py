@@ -85,6 +85,11 @@ class LocalProvider:
         self._require(model)
         return await self._runner.count_tokens(request)
 
+    async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+        """A vector of length 1 for each text."""
+        self._require(model)
+        return await self._runner.embed(texts)
+
     async def aclose(self) -> None:
         """Unloads; the runner's thread belongs to whoever made it."""
         await self.unload()
@@ -104,4 +109,5 @@ def describe(header: gguf.Header) -> ModelInfo:
         architecture=header.architecture,
         parameters=header.parameters,
         trained_context=header.trained_context,
+        description=header.text("general.description").strip(),
     )

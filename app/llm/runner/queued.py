@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from app.errors import ModelLoadError
@@ -75,6 +75,10 @@ class QueuedRunner:
     async def count_tokens(self, request: Request) -> int:
         """How many tokens the request's prompt has."""
         return await self._call(lambda engine: engine.count_tokens(request)) or 0
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """A vector of length 1 for each text."""
+        return await self._call(lambda engine: engine.embed(texts)) or []
 
     async def unload(self) -> None:
         """Gives the model's memory back, after the jobs that are queued."""

@@ -20,7 +20,7 @@ from app.llm.runner import kv_prefix
 from app.llm.runner.abort_flag import AbortFlag
 from app.llm.runner.chat_template import Prompt, Templater
 from app.llm.runner.interface import Loaded
-from app.llm.runner.llama import log, sampler
+from app.llm.runner.llama import embedding, log, sampler
 from app.llm.runner.llama.model import LoadCancelled, Model
 from app.llm.runner.text_stream import TextStream
 from app.schema import (
@@ -130,6 +130,21 @@ class Engine:
     def count_tokens(self, request: Request) -> int:
         """The tokens of the request's prompt."""
         return len(self._prompt_tokens(request)[0])
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """A vector of length 1 for each text.
+
+        Raises:
+            NoModel: none is loaded.
+            ContextOverflow: a text is longer than the context.
+            GenerationError: llama.cpp failed.
+        """
+        model, _ = self._loaded()
+        encoded = [model.tokenize(text) or [max(model.eos, 0)] for text in texts]
+        longest = max(map(len, encoded), default=0)
+        if longest > self.context_size:
+            raise ContextOverflow(longest, self.context_size)
+        return embedding.embed(model, encoded, llama.llama_n_threads(self._context), self._abort)
 
     def generate(self, request: Request) -> Iterator[Chunk]:
         """Streams an answer; the abort flag ends it with FinishReason.CANCELLED.

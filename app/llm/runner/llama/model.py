@@ -93,6 +93,11 @@ class Model:
         return llama.llama_vocab_n_tokens(self._vocabulary)
 
     @property
+    def embedding_width(self) -> int:
+        """How many numbers a hidden state has."""
+        return llama.llama_model_n_embd(self.handle)
+
+    @property
     def adds_bos(self) -> bool:
         """Whether a prompt is meant to begin with `bos`."""
         return self.bos >= 0 and llama.llama_vocab_get_add_bos(self._vocabulary)

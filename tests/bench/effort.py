@@ -1,0 +1,14 @@
+"""How often and how long is measured: HEARTH_BENCH_QUICK only shows that it works."""
+
+from __future__ import annotations
+
+import os
+
+QUICK = "HEARTH_BENCH_QUICK"
+_IS_QUICK = bool(os.environ.get(QUICK))
+
+STARTS = 1 if _IS_QUICK else 15  # of the window, until its first paint
+READY_STARTS = 1 if _IS_QUICK else 5
+ROUNDS = 1 if _IS_QUICK else 7  # of each generation and prompt
+PROCESSOR_RUNS = 1 if _IS_QUICK else 3
+SECONDS = 1.0 if _IS_QUICK else 20.0  # that an answer is watched for

@@ -1,0 +1,1 @@
+"""`make screenshots`: pictures of the real program for the README."""

@@ -1,0 +1,1 @@
+"""Tests of the starter's recipe, which need PyTorch: `make test-train`."""
