@@ -2,7 +2,7 @@
 PYTHON_BIN := .venv/bin/python
 FILE ?=
 
-.PHONY: run test check bench soak starter test-train screenshots clean help setup-run setup-dev setup-train
+.PHONY: run test check bench soak starter screenshots clean help setup-run setup-dev setup-train
 
 run: setup-run ## set everything up and open the window (make run FILE=model.gguf)
 	@$(PYTHON_BIN) -m app $(FILE)
@@ -27,9 +27,6 @@ soak: setup-dev ## repeat and kill for long
 starter: setup-train ## train the starter model anew and evaluate it (about an hour on two cores)
 	@$(PYTHON_BIN) -m resources.starter.train
 	@$(PYTHON_BIN) -m resources.starter.evaluate
-
-test-train: setup-train ## test the starter's recipe (needs PyTorch, which it installs)
-	@$(PYTHON_BIN) -m pytest tests/train
 
 screenshots: setup-dev ## take the README's pictures from the real program
 	@$(PYTHON_BIN) -m tests.screenshots $(if $(FOLDER),--folder "$(FOLDER)")

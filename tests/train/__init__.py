@@ -1,1 +1,0 @@
-"""Tests of the starter's recipe, which need PyTorch: `make test-train`."""
