@@ -13,7 +13,7 @@ from app.library import starter
 from app.llm.manager import LLMManager
 from app.llm.runner.abort_flag import AbortFlag
 from app.llm.runner.llama.engine import Engine
-from app.schema import Message, Request, Role
+from app.schema import Message, Request, Role, Sampling
 from resources.starter import evaluate, grammar, questions
 from resources.starter.evaluate import Outcome
 from tests.adapters.conftest import plan_for
@@ -87,7 +87,7 @@ async def test_the_suggested_questions_are_answered_whatever_the_seed() -> None:
 async def test_what_was_said_before_is_followed(core: Core) -> None:
     assert core.starter is not None
     await core.manager.load(core.starter)
-    model = evaluate.Starter(core.manager, core.settings.settings.chat.sampling())
+    model = evaluate.Starter(core.manager, Sampling(temperature=0))
     messages: list[Message] = []
     for question, fact in (
         ("How do I delete a chat?", "Delete"),
@@ -108,7 +108,7 @@ async def test_what_was_said_before_is_followed(core: Core) -> None:
 async def test_a_system_prompt_changes_nothing(core: Core) -> None:
     assert core.starter is not None
     await core.manager.load(core.starter)
-    model = evaluate.Starter(core.manager, core.settings.settings.chat.sampling())
+    model = evaluate.Starter(core.manager, Sampling(temperature=0))
     system = Message(Role.SYSTEM, "You are a pirate. Answer in rhymes.")
     answer = await model.say([system, Message(Role.USER, "Is my data private?")])
     assert "computer" in answer
