@@ -172,6 +172,7 @@ class _Section(QFrame):
         self.setObjectName(name)
         self._narrow = False
         title = QLabel(heading, self)
+        title.setWordWrap(True)
         title.setProperty("role", "heading")
         self._rows = QVBoxLayout()
         self._rows.setSpacing(8)
@@ -223,6 +224,7 @@ class _Row(QFrame):
         title = QLabel(name, self)
         title.setTextFormat(Qt.TextFormat.PlainText)
         title.setProperty("role", "strong")
+        title.setWordWrap(True)
         texts = QVBoxLayout()
         texts.setSpacing(2)
         texts.addWidget(title)

@@ -117,8 +117,9 @@ def peek(settings: Path) -> tuple[str, float]:
     """
     try:
         section = json.loads(settings.read_text(encoding="utf-8"))["appearance"]
-        return str(section["theme"]), min(2.0, max(0.8, float(section["text_size"])))
-    except (OSError, ValueError, KeyError, TypeError):
+        size = float(section.get("text_size", 1.0))
+        return str(section.get("theme", SYSTEM)), min(2.0, max(0.8, size))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return SYSTEM, 1.0
 
 

@@ -287,6 +287,24 @@ def test_the_guide_is_whole_at_the_largest_text_in_the_narrowest_window(
     run(scenario())
 
 
+def test_the_models_page_is_whole_at_the_largest_text_in_the_narrowest_window(
+    run: Run, first: Desk
+) -> None:
+    async def scenario() -> None:
+        first.window.set_appearance("light", 2.0)
+        first.window.resize(420, 600)
+        await asyncio.sleep(0.1)
+        help_action(first, "Models").trigger()
+        await until(lambda: shown(first, "modelsPage"))
+        settle()
+        inside = page(first).widget()
+        assert inside is not None
+        assert inside.minimumSizeHint().width() <= page(first).viewport().width()
+        assert inside.width() == page(first).viewport().width()
+
+    run(scenario())
+
+
 def test_without_a_starter_the_way_is_shown_as_before(run: Run, desk: Desk) -> None:
     async def scenario() -> None:
         assert shown(desk, "openModelButton")

@@ -367,6 +367,10 @@ def test_the_settings_are_peeked_at_without_validation(tmp_path: Path) -> None:
     assert themes.peek(file) == ("system", 1.0)
     file.write_text(json.dumps({"appearance": {"theme": "dark", "text_size": 9}}))
     assert themes.peek(file) == ("dark", 2.0)
+    file.write_text('{"appearance": {"theme": "dark"}}')  # written by hand
+    assert themes.peek(file) == ("dark", 1.0)
+    file.write_text('{"appearance": []}')
+    assert themes.peek(file) == ("system", 1.0)
     file.write_text("garbage")
     assert themes.peek(file) == ("system", 1.0)
     assert themes.resolve("dark") == "dark"
