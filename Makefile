@@ -2,7 +2,8 @@
 PYTHON_BIN := .venv/bin/python
 FILE ?=
 
-.PHONY: run test check bench soak starter screenshots clean help setup-run setup-dev setup-train
+.PHONY: run test test-transformers check bench soak starter screenshots clean help
+.PHONY: setup-run setup-dev setup-train setup-transformers
 
 run: setup-run ## set everything up and open the window (make run FILE=model.gguf)
 	@$(PYTHON_BIN) -m app $(FILE)
@@ -11,6 +12,9 @@ test: setup-dev ## set everything up and run the tests with coverage
 	@$(PYTHON_BIN) -m coverage erase
 	@$(PYTHON_BIN) -m pytest --cov --cov-report=
 	@$(PYTHON_BIN) -m coverage report
+
+test-transformers: setup-transformers ## test the extra that runs Hugging Face models
+	@$(PYTHON_BIN) -m pytest tests/transformers
 
 check: setup-dev ## lint, format, strict types, import contracts
 	@$(PYTHON_BIN) -m ruff check .
@@ -40,8 +44,11 @@ setup-dev:
 setup-train:
 	@sh packaging/bootstrap.sh train
 
+setup-transformers:
+	@sh packaging/bootstrap.sh transformers
+
 clean: ## remove what was built (chats and models are elsewhere and stay)
 	rm -rf .venv build dist bench-results .mypy_cache .ruff_cache .pytest_cache .coverage*
 
 help:
-	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 20

@@ -12,7 +12,12 @@ from app.cli import parser
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs what the arguments ask for; returns the exit code."""
-    options = parser.parse(sys.argv[1:] if arguments is None else arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == [processes.LAUNCH]:
+        from app.llm.discovery import launcher
+
+        return launcher.run(given[1:])
+    options = parser.parse(given)
     if options.command == processes.PREFLIGHT:
         from app.llm.runner import preflight
 

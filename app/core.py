@@ -6,19 +6,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app import net
 from app import paths as places
-from app.errors import NoModel
+from app.credentials import Credentials
+from app.errors import Misconfigured, NoModel
 from app.library import catalog, starter
+from app.llm.discovery import binaries
 from app.llm.discovery import service as discovery
+from app.llm.hosting import ServerHost
 from app.llm.manager import LLMManager
-from app.llm.providers import local
+from app.llm.providers import kinds, local
 from app.llm.providers.factory import ProviderFactory
 from app.llm.providers.interface import Provider
+from app.llm.providers.policies.breaker import CircuitBreaker
+from app.llm.providers.policies.rate_limit import RateLimited
+from app.llm.providers.policies.retry import Patience, Retrying
+from app.llm.registry import Registry
 from app.llm.runner.preflight import Preflight
 from app.llm.runner.queued import QueuedRunner, create_engine
 from app.llm.runner.worker import Worker
+from app.llm.setup import ProviderSetup
+from app.llm.usage import UsageLedger
 from app.paths import Paths
-from app.schema import Endpoint, ModelInfo, ModelRef
+from app.schema import Adapter, Endpoint, ModelInfo, ModelRef
 from app.settings import SettingsFile
 
 
@@ -31,6 +41,10 @@ class Core:
     worker: Worker
     manager: LLMManager
     starter: ModelRef | None  # the model that ships with Hearth
+    setup: ProviderSetup
+    usage: UsageLedger
+    host: ServerHost
+    adapters: dict[str, tuple[Adapter, ...]]  # by model path; they stand before the settings' own
 
 
 def build(paths: Paths) -> Core:
@@ -43,17 +57,63 @@ def build(paths: Paths) -> Core:
         recent = [Path(path) for path in settings.settings.models.recent]
         return catalog.models([paths.models, starter.folder(shipped)], recent)
 
-    def make_local(_endpoint: Endpoint) -> Provider:
-        return local.LocalProvider(QueuedRunner(worker), Preflight(paths.preflight), files)
+    named: dict[str, tuple[Adapter, ...]] = {}
 
-    factory = ProviderFactory({local.NAME: make_local})
-    endpoint = Endpoint(name=local.NAME, kind=local.NAME)
-    manager = LLMManager({endpoint.name: factory.make(endpoint)}, discovery.find)
-    return Core(paths, settings, worker, manager, starter.find(shipped))
+    def adapters(model: str) -> Sequence[Adapter]:
+        return named[model] if model in named else settings.settings.models.adapters_of(model)
+
+    lock = net.OfflineLock()
+    lock.closed = settings.settings.providers.stay_offline
+    credentials = Credentials()
+    here = local.LocalProvider(QueuedRunner(worker), Preflight(paths.preflight), files, adapters)
+    factory = ProviderFactory(
+        kinds.makers(lock),
+        kinds.added_makers,
+        lambda provider, endpoint: _dressed(provider, endpoint, settings),
+    )
+    registry = Registry({local.NAME: here}, factory, credentials.get)
+    registry.configure_now(settings.settings.providers.endpoints())
+    usage = UsageLedger(paths.data / "usage.sqlite3")
+    manager = LLMManager(
+        registry,
+        discovery.find,
+        binaries.find,
+        usage,
+        lambda: ModelRef.parse(settings.settings.models.embedding),
+    )
+    setup = ProviderSetup(settings, credentials, registry, factory, lock)
+    host = ServerHost(paths.data / "servers", registry)
+    shipped_model = starter.find(shipped)
+    return Core(paths, settings, worker, manager, shipped_model, setup, usage, host, named)
+
+
+def _dressed(provider: Provider, endpoint: Endpoint, settings: SettingsFile) -> Provider:
+    """A server's provider with the policies around it; the innermost is asked last."""
+    limits = settings.settings.providers.named(endpoint.name)
+    if limits is not None and (limits.requests_per_minute or limits.tokens_per_minute):
+        provider = RateLimited(
+            provider,
+            requests=limits.requests_per_minute,
+            tokens=limits.tokens_per_minute,
+        )
+    # A server on this computer that is not there is told at once; a far one may come back.
+    provider = Retrying(provider, Patience(waits_for_server=_is_far(endpoint)))
+    return CircuitBreaker(provider)
+
+
+def _is_far(endpoint: Endpoint) -> bool:
+    """Whether a server is on another computer; its address is as the person wrote it."""
+    try:
+        url = net.checked_url(kinds.with_defaults(endpoint).url)
+    except Misconfigured:  # what a package adds may have none
+        return False
+    return not net.Link(url).is_here
 
 
 async def resolve(core: Core, text: str) -> ModelRef:
     """The model that a person means by a path, a reference, or a name from the list.
+
+    A reference to a server's model is taken as it is: the server knows whether it has the model.
 
     Raises:
         NoModel: nothing of that name is known.
@@ -63,6 +123,8 @@ async def resolve(core: Core, text: str) -> ModelRef:
     path = Path(ref.model if ref and is_local else text).expanduser()
     if is_local or path.suffix.lower() == catalog.SUFFIX or path.exists():
         return ModelRef(local.NAME, str(path.absolute()))
+    if ref is not None and _is_provider(core, ref.provider):
+        return ref
     wanted = text.casefold()
     for model in await core.manager.models():
         if wanted in (model.name.casefold(), Path(model.ref.model).stem.casefold()):
@@ -71,6 +133,11 @@ async def resolve(core: Core, text: str) -> ModelRef:
         f"There is no model called “{text}”.",
         "Give the path of a .gguf file, or a name from: hearth models list.",
     )
+
+
+def _is_provider(core: Core, name: str) -> bool:
+    """Whether there is such a provider, or could be if its server ran."""
+    return name in core.manager.registry.names() or name in kinds.kinds()
 
 
 async def default_model(core: Core) -> ModelRef:
@@ -82,7 +149,8 @@ async def default_model(core: Core) -> ModelRef:
     selected = ModelRef.parse(core.settings.settings.models.selected)
     if selected is not None:
         return selected
-    models = [model.ref for model in await core.manager.models() if model.ref != core.starter]
+    known = [model for model in await core.manager.models() if model.features != {"embedding"}]
+    models = [model.ref for model in known if model.ref != core.starter]
     if len(models) == 1:
         return models[0]
     if models:

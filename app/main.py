@@ -104,16 +104,15 @@ class _Program:
         """Runs the event loop until the window is closed or a signal comes."""
         import asyncio
 
-        import qasync
-
         from app import log
+        from app.event_loop import EventLoop
 
         with suppress(OSError):  # told by the banner, when the history is opened
             self._folders.create()
         handler = log.set_up(self._folders.logs)
         collector = applications.GarbageCollector(self._application)
         signals = applications.EndSignals(self._signalled, self._application)
-        loop = qasync.QEventLoop(self._application)
+        loop = EventLoop(self._application)
         asyncio.set_event_loop(loop)
         loop.set_exception_handler(self._unhandled)
         generators = _follow_generators(loop)
@@ -143,6 +142,7 @@ class _Program:
         from app.chats.opening import open_history
         from app.chats.store import ChatStore
         from app.conversation.service import ConversationService
+        from app.llm.idle import IdleUnload
         from app.llm.runner.thread import RunnerThread
         from app.ui.services import Services
         from app.ui.tasks import Tasks
@@ -165,13 +165,31 @@ class _Program:
             thread.start()
             stack.callback(thread.stop)
             stack.push_async_callback(core.manager.aclose)
+            stack.push_async_callback(core.host.aclose)
+            idle = IdleUnload(
+                core.manager, lambda: core.settings.settings.models.unload_after_minutes
+            )
+            idle.start()
+            stack.push_async_callback(idle.aclose)
             tasks = Tasks(self._failed)
             stack.push_async_callback(tasks.aclose)
             conversations = ConversationService(
-                core.manager, store, lambda: core.settings.settings.chat
+                core.manager,
+                store,
+                lambda: core.settings.settings.chat,
+                lambda: core.settings.settings.providers.chain(),
             )
             stack.push_async_callback(conversations.aclose)
-            services = Services(core.manager, store, conversations, tasks, core.starter)
+            services = Services(
+                core.manager,
+                store,
+                conversations,
+                tasks,
+                core.starter,
+                core.setup,
+                core.usage,
+                core.host,
+            )
             await self._serve(core, services, problem, file, stack)
 
     async def _serve(

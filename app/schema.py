@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class Role(StrEnum):
@@ -20,8 +22,27 @@ class FinishReason(StrEnum):
     STOP = "stop"  # the model ended its turn, or a stop string was met
     LENGTH = "length"  # the limit of new tokens was reached
     CONTEXT = "context"  # the context is full
+    TOOLS = "tools"  # the model wants a tool to be called
+    FILTER = "filter"  # the provider withheld the rest
     CANCELLED = "cancelled"  # the person pressed Stop
     ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture in a message."""
+
+    data: bytes
+    media_type: str = "image/png"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool that the model wants to be called; `arguments` is JSON."""
+
+    id: str
+    name: str
+    arguments: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +51,7 @@ class Message:
 
     role: Role
     text: str
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +79,32 @@ class Endpoint:
     name: str  # the provider's part of a model reference
     kind: str
     url: str = ""
+    title: str = ""  # as a person reads it; none stands for the kind's own
+    key: str = field(default="", repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    models: tuple[str, ...] = ()  # in place of the server's own list
+    verify: bool = True  # TLS certificates
+    ca_file: str = ""
+    proxy: str = ""
+    connect_seconds: float = 5.0
+    reply_seconds: float = 30.0  # for an answer that is no stream
+    silence_seconds: float = 300.0  # between two pieces of a stream
+    context: int = 0  # tokens to ask for, where the server lets the client choose; 0: its own
+    device: str = ""  # of a model in this process, such as cpu or cuda:1; none: the best there is
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderKind:
+    """A kind of provider: its name for people, its usual address, whose computers it runs on."""
+
+    kind: str
+    title: str
+    url: str = ""
+    is_cloud: bool = False
+    needs_key: bool = False
+    needs_url: bool = True  # else its models are in this process, by their names
+    missing: str = ""  # what must be installed first, in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +113,27 @@ class FoundServer:
 
     name: str  # of the program, such as Ollama
     url: str
+    kind: str = ""  # of the provider that speaks with it
+    version: str = ""
+    needs_key: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledServer:
+    """A server's program that is installed on this computer, whether it runs or not."""
+
+    kind: str  # as in FoundServer
+    name: str
+    path: str
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the next token is chosen; the defaults are llama.cpp's own (common/common.h)."""
+    """How the next token is chosen, anew for each request; LoadPlan has what a load fixes.
+
+    The defaults are llama.cpp's own (common/common.h).
+    """
 
     temperature: float = 0.8
     top_k: int = 40
@@ -89,6 +153,9 @@ class Request:
     messages: tuple[Message, ...] = ()
     raw: str | None = None
     sampling: Sampling = field(default_factory=Sampling)
+    tools: tuple[Mapping[str, Any], ...] = ()  # as in OpenAI's chat API, passed through
+    schema: Mapping[str, Any] | None = None  # a JSON Schema that the answer must follow
+    think: bool | str | None = None  # on, off or an effort; None: as the model does by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +168,7 @@ class Usage:
     prompt_seconds: float
     first_token_seconds: float
     generation_seconds: float
+    is_estimate: bool = False  # counted or timed here, because the server did not say
 
     @property
     def tokens_per_second(self) -> float | None:
@@ -120,11 +188,49 @@ class PromptProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenCount:
+    """How long a prompt is; `method` names the estimate, and is "" for the model's tokenizer."""
+
+    tokens: int
+    method: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a provider answers: whether it can be used, and in words what it is or lacks."""
+
+    works: bool
+    version: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PullProgress:
+    """How far the fetching of a model has come, in bytes; `total` 0 is not known yet."""
+
+    status: str
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunningModel:
+    """A model that a server holds in memory; sizes in bytes, the context in tokens."""
+
+    model: str
+    size: int = 0
+    gpu_size: int = 0
+    context: int = 0
+    instance: str = ""  # the server's own name of the loaded copy
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """The end of a stream."""
 
     reason: FinishReason
     usage: Usage
+    model: ModelRef | None = None  # which one answered; the manager says it
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +239,8 @@ class Chunk:
 
     text: str = ""
     tokens: int = 0
+    reasoning: str = ""  # what the model thinks before it answers
+    tool_calls: tuple[ToolCall, ...] = ()
     progress: PromptProgress | None = None
     waiting: int | None = None  # requests ahead of this one in the queue
     notice: str = ""  # something the person should know, such as a fallback template
@@ -163,9 +271,23 @@ class Hardware:
     available_memory: int
 
 
+MAX_SCALE = 10.0  # of an adapter, either way; beyond it nothing but noise is left
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A LoRA adapter: a GGUF file that changes a model, and how strongly (1 as it was trained)."""
+
+    path: str
+    scale: float = 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """How a model is to be loaded; everything here is fixed until the next load."""
+    """How a model is to be loaded; everything here is fixed until the next load.
+
+    What may differ from one request to the next is in Sampling.
+    """
 
     path: str
     n_ctx: int
@@ -177,6 +299,8 @@ class LoadPlan:
     flash_attention: bool = True
     use_mmap: bool = True
     extra_buffers: bool = True  # weights repacked for AMX and the like
+    adapters: tuple[Adapter, ...] = ()
+    for_embedding: bool = False  # it turns texts into vectors, and gets no context for a chat
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +315,11 @@ class ModelInfo:
     parameters: int = 0
     trained_context: int = 0
     description: str = ""  # what its file says of its purpose
+    provider: str = ""  # the title of the server that has it; "" for a file on this disk
+    features: frozenset[str] = frozenset()  # of: chat, embedding, vision, tools, thinking
+    is_loaded: bool = False  # by its server
+    is_cloud: bool = False  # it runs on somebody else's computer
+    is_stale: bool = False  # its provider does not answer now; this is what it said before
 
     @property
     def title(self) -> str:
@@ -204,6 +333,12 @@ class LoadedModel:
 
     info: ModelInfo
     context: int  # tokens
-    threads: int
+    threads: int  # of this process; 0 where it runs elsewhere
     device: str = "CPU"
     notice: str = ""  # for instance that its chat template is missing
+    adapters: tuple[Adapter, ...] = ()  # that were loaded with it
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it runs in this process, whose memory can be given back."""
+        return self.threads > 0

@@ -7,19 +7,21 @@ import logging
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from app import storage
 from app.errors import StorageError
-from app.schema import Sampling
+from app.schema import MAX_SCALE, Adapter, Endpoint, ModelRef, Sampling
 
 VERSION = 1
 MAX_RECENT = 12
+SECRET_HEADERS = ("authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie")
 _LOG = logging.getLogger(__name__)
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="ignore", validate_assignment=True)
+    # What does not fit is not quoted: it may be a key in the wrong place.
+    model_config = ConfigDict(extra="ignore", validate_assignment=True, hide_input_in_errors=True)
 
 
 class Appearance(_Section):
@@ -47,16 +49,119 @@ class ChatDefaults(_Section):
         return Sampling(**self.model_dump(exclude={"system_prompt"}))
 
 
+class AdapterSetting(_Section):
+    """A LoRA adapter that is loaded with a model."""
+
+    path: str
+    scale: float = Field(default=1.0, ge=-MAX_SCALE, le=MAX_SCALE)
+
+
 class Models(_Section):
     """Which model files the person uses."""
 
     selected: str = ""  # a model reference; none stands for the starter
+    embedding: str = ""  # the reference of the model that turns texts into vectors; none: selected
+    adapters: dict[str, tuple[AdapterSetting, ...]] = Field(default_factory=dict)  # by model path
     recent: tuple[str, ...] = ()  # paths, the latest first
+    unload_after_minutes: float = Field(default=0.0, ge=0)  # of idleness; 0: never
+
+    def adapters_of(self, path: str) -> tuple[Adapter, ...]:
+        """The adapters that are loaded with the model file at `path`."""
+        return tuple(
+            Adapter(str(Path(one.path).expanduser()), one.scale)
+            for one in self.adapters.get(path, ())
+        )
 
     def opened(self, path: str) -> None:
         """Puts a file at the head of the recent ones."""
         rest = [known for known in self.recent if known != path]
         self.recent = (path, *rest)[:MAX_RECENT]
+
+
+class ProviderSettings(_Section):
+    """A server that the person added; its key is in the keyring and never here."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")  # the provider's part of a reference
+    kind: str
+    url: str = ""  # none stands for the kind's usual address
+    title: str = ""
+    enabled: bool = True
+    headers: dict[str, str] = Field(default_factory=dict)
+    query: dict[str, str] = Field(default_factory=dict)
+    models: tuple[str, ...] = ()  # in place of the server's own list
+    default_model: str = ""
+    verify: bool = True
+    ca_file: str = ""
+    proxy: str = ""
+    connect_seconds: float = Field(default=5.0, gt=0)
+    reply_seconds: float = Field(default=30.0, gt=0)
+    silence_seconds: float = Field(default=300.0, gt=0)
+    context: int = Field(default=0, ge=0)  # tokens; 0: as the server does by itself
+    device: str = ""  # of a model in this process; none stands for the best there is
+    requests_per_minute: int = Field(default=0, ge=0)  # 0: no limit
+    tokens_per_minute: int = Field(default=0, ge=0)
+    prompt_price: float = Field(default=0.0, ge=0)  # per million tokens, in the person's currency
+    answer_price: float = Field(default=0.0, ge=0)
+
+    @field_validator("headers")
+    @classmethod
+    def _without_secrets(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name in headers:
+            if name.strip().lower() in SECRET_HEADERS:
+                raise ValueError(f"{name} holds a key: give it as the provider's key instead")
+        return headers
+
+    def endpoint(self) -> Endpoint:
+        """As the providers take it, without its key."""
+        return Endpoint(
+            name=self.name,
+            kind=self.kind,
+            url=self.url,
+            title=self.title,
+            headers=tuple(self.headers.items()),
+            query=tuple(self.query.items()),
+            models=self.models,
+            verify=self.verify,
+            ca_file=self.ca_file,
+            proxy=self.proxy,
+            connect_seconds=self.connect_seconds,
+            reply_seconds=self.reply_seconds,
+            silence_seconds=self.silence_seconds,
+            context=self.context,
+            device=self.device,
+        )
+
+
+class Providers(_Section):
+    """Where models may live beside this program's own files."""
+
+    discover: bool = True  # look for servers on this computer by itself
+    watch: bool = True  # and notice those that come and go
+    stay_offline: bool = False  # reach no other computer
+    configured: tuple[ProviderSettings, ...] = ()
+    fallback: tuple[str, ...] = ()  # model references, asked in this order when one fails
+    greeted: tuple[str, ...] = ()  # servers that were announced once
+
+    def named(self, name: str) -> ProviderSettings | None:
+        """What the person set for a provider."""
+        return next((one for one in self.configured if one.name == name), None)
+
+    def put(self, provider: ProviderSettings) -> None:
+        """Adds a provider, in place of one of the same name."""
+        rest = [one for one in self.configured if one.name != provider.name]
+        self.configured = (*rest, provider)
+
+    def remove(self, name: str) -> None:
+        """Takes a provider away."""
+        self.configured = tuple(one for one in self.configured if one.name != name)
+
+    def chain(self) -> list[ModelRef]:
+        """The models that step in, one after the other."""
+        return [ref for text in self.fallback if (ref := ModelRef.parse(text)) is not None]
+
+    def endpoints(self) -> list[Endpoint]:
+        """Those that are switched on."""
+        return [one.endpoint() for one in self.configured if one.enabled]
 
 
 class Guide(_Section):
@@ -74,6 +179,7 @@ class Settings(_Section):
     chat: ChatDefaults = Field(default_factory=ChatDefaults)
     models: Models = Field(default_factory=Models)
     guide: Guide = Field(default_factory=Guide)
+    providers: Providers = Field(default_factory=Providers)
 
 
 class SettingsFile:

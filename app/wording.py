@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from app.schema import FinishReason, Usage
+    from collections.abc import Sequence
+
+    from app.schema import Adapter, FinishReason, Usage
 
 REASONS = {  # by the values of FinishReason
     "stop": "finished",
@@ -37,6 +40,14 @@ def parameters(count: int) -> str:
     return str(count)
 
 
+def adapters(loaded: Sequence[Adapter]) -> str:
+    """The adapters of a model: "adapter german.gguf × 0.5"; "" for none."""
+    if not loaded:
+        return ""
+    each = [Path(one.path).name + (f" × {one.scale:g}" if one.scale != 1 else "") for one in loaded]
+    return f"adapter{'s' if len(each) > 1 else ''} {', '.join(each)}"
+
+
 def seconds(value: float) -> str:
     """A short time: 40 ms, 0.8 s, 12 s, 3 min."""
     if value < 0.1:
@@ -44,6 +55,18 @@ def seconds(value: float) -> str:
     if value < 10:
         return f"{value:.1f} s"
     return f"{value:.0f} s" if value < 120 else f"{value / 60:.0f} min"
+
+
+def server(name: str, models: int) -> str:
+    """A server that was found: "Ollama with 7 models"."""
+    if not models:
+        return name
+    return f"{name} with 1 model" if models == 1 else f"{name} with {models:,} models"
+
+
+def duration(value: float) -> str:
+    """A time that may be long: 12 s, 3 min, 2.5 h."""
+    return seconds(value) if value < 5400 else f"{value / 3600:.1f} h"
 
 
 def rate(value: float) -> str:

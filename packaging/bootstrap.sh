@@ -1,8 +1,8 @@
 #!/bin/sh
 # Makes .venv with everything that Hearth needs: `bootstrap.sh run` for using it, `bootstrap.sh dev`
-# for working on it, `bootstrap.sh train` for training the starter model. What the system lacks is
-# named in one sentence with the command that installs it, and installed right away where the user
-# is root on a Debian-like system.
+# for working on it, `bootstrap.sh train` for training the starter model, `bootstrap.sh transformers`
+# for testing the extra of that name. What the system lacks is named in one sentence with the command
+# that installs it, and installed right away where the user is root on a Debian-like system.
 set -eu
 mode=${1:-run}
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -67,6 +67,7 @@ if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
     case $mode in
         run) what=. ;;
         train) what=".[dev,train]" ;;
+        transformers) what=".[dev,transformers]" ;;
         *) what=".[dev]" ;;
     esac
     say "Installing Hearth into $venv. The first time, llama.cpp is built: about five minutes."

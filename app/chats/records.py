@@ -37,6 +37,8 @@ class Ending:
     reason: FinishReason | None = None
     usage: Usage | None = None
     note: str = ""  # an error's sentence, or something else that the person should know
+    reasoning: str = ""  # what the model thought before it answered
+    model: str = ""  # which one answered, where it was another than the one that was asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class StoredMessage:
     created_at: float
     model: str = ""
     note: str = ""
+    reasoning: str = ""
     reason: FinishReason | None = None
     usage: Usage | None = None
     version: int = 1

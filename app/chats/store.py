@@ -244,8 +244,17 @@ def _end(
     if ending.reason:
         usage["reason"] = str(ending.reason)
     connection.execute(
-        "UPDATE messages SET text = ?, state = ?, note = ?, usage = ? WHERE id = ?",
-        (text, ending.state, ending.note, json.dumps(usage) if usage else "", message_id),
+        "UPDATE messages SET text = ?, state = ?, note = ?, usage = ?, reasoning = ?, "
+        "model = iif(?6 = '', model, ?6) WHERE id = ?7",
+        (
+            text,
+            ending.state,
+            ending.note,
+            json.dumps(usage) if usage else "",
+            ending.reasoning,
+            ending.model,
+            message_id,
+        ),
     )
     connection.execute("DELETE FROM journal WHERE message_id = ?", (message_id,))
 
@@ -293,6 +302,7 @@ def _message(connection: sqlite3.Connection, row: sqlite3.Row) -> StoredMessage:
         created_at=row["created_at"],
         model=row["model"],
         note=row["note"],
+        reasoning=row["reasoning"],
         reason=FinishReason(reason) if reason else None,
         usage=Usage(**usage) if usage else None,
         version=row["version"],

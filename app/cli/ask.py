@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING
 from app import paths, wording
 from app.cli import console, session
 from app.cli.parser import EXIT_DONE
+from app.core import resolve
 from app.errors import UsageError
 from app.schema import Finish, Message, Request, Role
 
 if TYPE_CHECKING:
     import argparse
+
+    from app.core import Core
+    from app.schema import ModelRef
 
 
 def run(options: argparse.Namespace) -> int:
@@ -30,7 +34,12 @@ async def _ask(options: argparse.Namespace) -> None:
     if not prompt.strip() and not options.raw:
         raise UsageError("The prompt is empty.", "Write a question, or - to read standard input.")
     async with session.opened(paths.find(options.home)) as core:
-        await core.manager.load(await session.choose(core, options.model))
+        fallback = await _fallback(core, options.fallback)
+        chosen = await session.choose(core, options.model, options.lora)
+        if fallback:
+            core.manager.select(chosen)  # its failure to load is one to fall back from
+        else:
+            await core.manager.load(chosen)
         system = options.system or core.settings.settings.chat.system_prompt
         turns = [Message(Role.SYSTEM, system)] if system else []
         request = Request(
@@ -38,23 +47,33 @@ async def _ask(options: argparse.Namespace) -> None:
             raw=prompt if options.raw else None,
             sampling=session.sampling(core, options),
         )
-        answer, finish = "", None
+        answer, reasoning, finish = "", "", None
         loaded = core.manager.state.loaded
         if loaded and loaded.notice and not options.raw:
             console.say(f"Note: {loaded.notice}")
-        async with aclosing(core.manager.stream(request)) as chunks:
+        async with aclosing(core.manager.stream(request, fallback)) as chunks:
             async for chunk in chunks:
                 if chunk.notice:
                     console.say(f"Note: {chunk.notice}")
                 finish = chunk.finish or finish
                 answer += chunk.text
+                reasoning += chunk.reasoning
                 if chunk.text and not options.json:
                     sys.stdout.write(chunk.text)
                     sys.stdout.flush()
-        _conclude(options, answer, finish, loaded.info.name if loaded else "")
+        is_first = finish is None or finish.model == chosen
+        loaded = core.manager.state.loaded
+        name = loaded.info.name if loaded and is_first else str(finish.model if finish else "")
+        _conclude(options, answer, reasoning, finish, name)
 
 
-def _conclude(options: argparse.Namespace, answer: str, finish: Finish | None, model: str) -> None:
+async def _fallback(core: Core, names: str | None) -> list[ModelRef]:
+    return [await resolve(core, name.strip()) for name in (names or "").split(",") if name.strip()]
+
+
+def _conclude(
+    options: argparse.Namespace, answer: str, reasoning: str, finish: Finish | None, model: str
+) -> None:
     """The line end of a terminal, and the figures where they were asked for."""
     if options.json:
         figures = asdict(finish.usage) if finish else {}
@@ -64,6 +83,7 @@ def _conclude(options: argparse.Namespace, answer: str, finish: Finish | None, m
                 {
                     "model": model,
                     "text": answer,
+                    **({"reasoning": reasoning} if reasoning else {}),
                     "finish_reason": str(finish.reason) if finish else None,
                     "usage": {**figures, "tokens_per_second": rate},
                 },

@@ -19,9 +19,11 @@ from app.errors import HearthError, NoModel
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from app.conversation.exchange import Exchange
     from app.core import Core
+    from app.schema import Adapter
     from app.settings import ChatDefaults
 
 HELP = """\
@@ -37,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         stack = AsyncExitStack()
         try:
             chat = runner.run(_open(stack, options))
-            return chat.talk(runner, options.model)
+            return chat.talk(runner, options.model, options.lora)
         finally:
             runner.run(stack.aclose())
 
@@ -71,9 +73,11 @@ class TerminalChat:
         self._service = ConversationService(core.manager, store, lambda: defaults)
         self._last: Exchange | None = None
 
-    def talk(self, runner: asyncio.Runner, model: str | None) -> int:
+    def talk(
+        self, runner: asyncio.Runner, model: str | None, adapters: Sequence[Adapter] = ()
+    ) -> int:
         """Reads and answers until the input ends; returns the exit code."""
-        if not self._first_model(runner, model):
+        if not self._first_model(runner, model, adapters):
             return EXIT_FAILED
         while (line := _read("\nYou: ")) is not None:
             try:
@@ -92,12 +96,14 @@ class TerminalChat:
         console.say()
         return EXIT_DONE
 
-    def _first_model(self, runner: asyncio.Runner, model: str | None) -> bool:
+    def _first_model(
+        self, runner: asyncio.Runner, model: str | None, adapters: Sequence[Adapter]
+    ) -> bool:
         """Loads a model, asking for one where none is known; False if there is none to ask."""
         asked = model is not None
         while True:
             try:
-                runner.run(self._load(model))
+                runner.run(self._load(model, adapters))
             except HearthError as error:
                 console.complain(error)
                 if asked and not sys.stdin.isatty():
@@ -109,17 +115,22 @@ class TerminalChat:
             else:
                 return True
 
-    async def _load(self, model: str | None) -> None:
+    async def _load(self, model: str | None, adapters: Sequence[Adapter] = ()) -> None:
         manager = self._core.manager
-        await manager.load(await session.choose(self._core, model))
+        await manager.load(await session.choose(self._core, model, adapters))
         loaded = manager.state.loaded
         if loaded is None:
             raise NoModel("No model is loaded.", "Choose another with /model.")
-        facts = (loaded.info.quantisation, wording.size(loaded.info.size))
-        console.say(
-            f"{loaded.info.title} · {' · '.join(filter(None, facts))} · "
-            f"{loaded.context:,} tokens of context"
+        info = loaded.info
+        facts = (
+            info.title,
+            info.provider + (" (cloud)" if info.is_cloud else ""),
+            info.quantisation,
+            wording.size(info.size) if info.size else "",
+            f"{loaded.context:,} tokens of context" if loaded.context else "",
+            wording.adapters(loaded.adapters),
         )
+        console.say(" · ".join(filter(None, facts)))
         if loaded.notice:
             console.say(f"Note: {loaded.notice}")
 
@@ -132,10 +143,12 @@ class TerminalChat:
             await self._show(await self._service.regenerate(self._last.question))
         elif name == "/model" and argument:
             ref = await resolve(self._core, argument.strip())
-            await self._load(ref.model)
+            await self._load(str(ref))
         elif name == "/models":
             for model in await self._core.manager.models():
-                console.say(f"{model.title}  {wording.size(model.size)}  {model.ref.model}")
+                size = wording.size(model.size) if model.size else ""
+                name = str(model.ref) if model.provider else model.ref.model
+                console.say(f"{model.title}  {size}  {name}")
         else:
             console.say(HELP)
 

@@ -39,6 +39,7 @@ def chat_without_display(options: argparse.Namespace) -> int:
     options.command = "chat"
     options.model, options.system = options.file, None
     options.temperature = options.top_p = options.seed = options.max_tokens = None
+    options.lora = []
     return run(options)
 
 
@@ -56,6 +57,14 @@ def _command(name: str) -> Callable[[argparse.Namespace], int]:
         from app.cli import models
 
         return models.run
+    if name == "providers":
+        from app.cli import providers
+
+        return providers.run
+    if name == "serve-status":
+        from app.cli import serve_status
+
+        return serve_status.run
     from app.cli import doctor
 
     return doctor.run

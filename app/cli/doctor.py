@@ -186,7 +186,7 @@ async def _use_starter(folders: paths.Paths) -> str:
         await core.manager.load(core.starter)
         loaded = time.monotonic() - began
         question = Request((Message(Role.USER, "What is Hearth?"),))
-        prompt = await core.manager.count_tokens(question)
+        prompt = (await core.manager.count_tokens(question)).tokens
         rate = 0.0
         async with aclosing(core.manager.stream(question)) as chunks:
             async for chunk in chunks:

@@ -30,6 +30,8 @@ def run(options: argparse.Namespace) -> int:
 
 async def _list(options: argparse.Namespace) -> None:
     async with session.opened(paths.find(options.home)) as core:
+        if core.settings.settings.providers.discover:
+            await core.manager.servers()
         models = await core.manager.models()
     if options.json:
         print(json.dumps([_as_json(model) for model in models], indent=2, ensure_ascii=False))
@@ -37,11 +39,13 @@ async def _list(options: argparse.Namespace) -> None:
         console.say(f"No models yet. Put .gguf files into {core.paths.models}.")
     for model in models if not options.json else ():
         facts = [
-            wording.size(model.size),
+            model.provider + (" (cloud)" if model.is_cloud else ""),
+            wording.size(model.size) if model.size else "",
             model.quantisation,
             f"{model.trained_context:,} tokens" if model.trained_context else "",
         ]
-        print(f"{model.title}\t{' · '.join(filter(None, facts))}\t{model.ref.model}")
+        where = model.ref if model.provider else model.ref.model
+        print(f"{model.title}\t{' · '.join(filter(None, facts))}\t{where}")
 
 
 def _as_json(model: ModelInfo) -> dict[str, Any]:
@@ -55,6 +59,8 @@ def _as_json(model: ModelInfo) -> dict[str, Any]:
         "parameters": model.parameters,
         "trained_context": model.trained_context,
         "description": model.description,
+        "provider": model.ref.provider,
+        "cloud": model.is_cloud,
     }
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app import __version__, processes
 
+if TYPE_CHECKING:
+    from app.schema import Adapter
+
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
-COMMANDS = ("ask", "chat", "models", "doctor", processes.PREFLIGHT)
+COMMANDS = ("ask", "chat", "models", "providers", "serve-status", "doctor", processes.PREFLIGHT)
 DESCRIPTION = "Talk to language models on your own computer, offline."
 EPILOG = """commands:
   hearth [FILE.gguf]     open the window, with that model loading
@@ -16,6 +21,8 @@ EPILOG = """commands:
   hearth chat            talk in the terminal
   hearth models list     the models on this disk
   hearth models info F   what a model file says of itself
+  hearth providers       the servers and services that models can come from
+  hearth serve-status    the model servers that Hearth has started
   hearth doctor          check this installation
 
 Each has its own help: hearth ask --help. Exit codes: 0 done, 1 failed, 2 usage, 130 interrupted."""
@@ -75,6 +82,11 @@ def _ask() -> argparse.ArgumentParser:
     parser = _new("ask", "Ask once. The answer alone goes to standard output.")
     parser.add_argument("prompt", metavar="PROMPT", help="the question; - reads standard input")
     _add_model_options(parser)
+    parser.add_argument(
+        "--fallback",
+        metavar="A,B,C",
+        help="models that are asked, one after the other, when the first cannot answer",
+    )
     parser.add_argument("--system", metavar="TEXT", help="how the model should behave")
     parser.add_argument(
         "--raw", action="store_true", help="continue the text as it is, with no chat template"
@@ -103,6 +115,23 @@ def _models() -> argparse.ArgumentParser:
     return parser
 
 
+def _providers() -> argparse.ArgumentParser:
+    parser = _new(
+        "providers", "Where models live: this computer, servers found on it, and what you set up."
+    )
+    parser.add_argument("--json", action="store_true", help="print as JSON")
+    return parser
+
+
+def _serve_status() -> argparse.ArgumentParser:
+    parser = _new("serve-status", "The model servers that Hearth has started and that still run.")
+    parser.add_argument("--json", action="store_true", help="print as JSON")
+    parser.add_argument(
+        "--stop", action="store_true", help="end those that an earlier Hearth has left behind"
+    )
+    return parser
+
+
 def _doctor() -> argparse.ArgumentParser:
     parser = _new("doctor", "Check this installation: each line is ok, or says what mends it.")
     parser.add_argument("--json", action="store_true", help="print as JSON")
@@ -117,7 +146,9 @@ def _preflight() -> argparse.ArgumentParser:
 
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--model", metavar="MODEL", help="a .gguf file, a name from `models list`, or a reference"
+        "--model",
+        metavar="MODEL",
+        help="a .gguf file, a name from `models list`, or provider:model, such as ollama:llama3.2",
     )
     for flag, kind, text in (
         ("--temperature", _number(0, 5), "0 always takes the likeliest token (default 0.8)"),
@@ -126,6 +157,14 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         ("--max-tokens", _whole(1), "end the answer after so many tokens"),
     ):
         parser.add_argument(flag, type=kind, metavar="N", help=text)
+    parser.add_argument(
+        "--lora",
+        type=_adapter,
+        action="append",
+        default=[],
+        metavar="FILE[=SCALE]",
+        help="load the model with this LoRA adapter, as strong as SCALE (default 1); repeatable",
+    )
 
 
 def _number(low: float, high: float) -> Callable[[str], float]:
@@ -136,6 +175,22 @@ def _number(low: float, high: float) -> Callable[[str], float]:
         return value
 
     return number
+
+
+def _adapter(text: str) -> Adapter:
+    """A file, and behind the last equals sign a number where there is one."""
+    from app.schema import MAX_SCALE, Adapter
+
+    path, _, scale = text.rpartition("=")
+    try:
+        strength = float(scale)
+    except ValueError:
+        path, strength = text, 1.0
+    if not path:
+        raise argparse.ArgumentTypeError(f"{text} names no file")
+    if not -MAX_SCALE <= strength <= MAX_SCALE:
+        raise argparse.ArgumentTypeError(f"{scale} is not between {-MAX_SCALE:g} and {MAX_SCALE:g}")
+    return Adapter(str(Path(path).expanduser().absolute()), strength)
 
 
 def _whole(low: int) -> Callable[[str], int]:
@@ -153,6 +208,8 @@ _PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "ask": _ask,
     "chat": _chat,
     "models": _models,
+    "providers": _providers,
+    "serve-status": _serve_status,
     "doctor": _doctor,
     processes.PREFLIGHT: _preflight,
 }

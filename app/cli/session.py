@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app import core, log
 from app.cli import console
+from app.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
 
     from app.llm.state import ModelState
     from app.paths import Paths
-    from app.schema import ModelRef, Sampling
+    from app.schema import Adapter, ModelRef, Sampling
 
 
 @asynccontextmanager
@@ -33,18 +34,38 @@ async def opened(folders: Paths) -> AsyncIterator[core.Core]:
         yield built
     finally:
         unsubscribe()
-        built.worker.stop()
-        await asyncio.to_thread(thread.join)
-        log.tear_down(handler)
+        try:
+            await built.manager.aclose()
+        finally:
+            built.worker.stop()
+            await asyncio.to_thread(thread.join)
+            log.tear_down(handler)
 
 
 def _show_state(state: ModelState) -> None:
     console.show_load(state.progress)
 
 
-async def choose(built: core.Core, wanted: str | None) -> ModelRef:
-    """The model that --model names, else the one that was selected last."""
-    return await (core.resolve(built, wanted) if wanted else core.default_model(built))
+async def choose(
+    built: core.Core, wanted: str | None, adapters: Sequence[Adapter] = ()
+) -> ModelRef:
+    """The model that --model names, else the one that was selected last.
+
+    The adapters of --lora are loaded with it, in place of those that the settings have for it.
+
+    Raises:
+        NoModel: there is no such model.
+        UsageError: it is a server's, and there are adapters.
+    """
+    ref = await (core.resolve(built, wanted) if wanted else core.default_model(built))
+    if adapters:
+        if built.manager.registry.fixed(ref.provider) is None:
+            raise UsageError(
+                f"--lora changes a model file on this computer, and {ref} is a server's model.",
+                "Give the path of a .gguf file with --model, or leave --lora out.",
+            )
+        built.adapters[ref.model] = tuple(adapters)
+    return ref
 
 
 def sampling(built: core.Core, options: argparse.Namespace) -> Sampling:

@@ -35,6 +35,8 @@ class Exchange:
         self.question = question
         self.answer = answer
         self.text = ""
+        self.reasoning = ""
+        self.answered_by = ""  # a model that stepped in for the selected one
         self.progress: PromptProgress | None = None
         self.waiting = 0  # requests ahead in the queue
         self.notice = ""
@@ -77,17 +79,17 @@ class Exchange:
                     journal.add(chunk.text)
                     self._changed()
         except asyncio.CancelledError:
-            self.ending = Ending(State.STOPPED, FinishReason.CANCELLED, self._usage(), self.notice)
+            self.ending = self._ending(State.STOPPED, FinishReason.CANCELLED, self.notice)
         except HearthError as error:
             self.error = error
-            self.ending = Ending(State.FAILED, FinishReason.ERROR, self._usage(), str(error))
+            self.ending = self._ending(State.FAILED, FinishReason.ERROR, str(error))
         except BaseException:
             note = "Something in Hearth went wrong here; the log says what."
-            self.ending = Ending(State.FAILED, FinishReason.ERROR, self._usage(), note)
+            self.ending = self._ending(State.FAILED, FinishReason.ERROR, note)
             raise
         else:
-            self.ending = self.ending or Ending(
-                State.INTERRUPTED, None, self._usage(), "The answer broke off."
+            self.ending = self.ending or self._ending(
+                State.INTERRUPTED, None, "The answer broke off."
             )
         finally:
             self._changed()
@@ -116,11 +118,17 @@ class Exchange:
             seen.last_text = now
             seen.tokens += chunk.tokens
             self.text += chunk.text
+            self.reasoning += chunk.reasoning
 
     def _finish(self, finish: Finish) -> None:
         stopped = finish.reason is FinishReason.CANCELLED
         state = State.STOPPED if stopped else State.COMPLETE
-        self.ending = Ending(state, finish.reason, finish.usage, self.notice)
+        self.ending = Ending(
+            state, finish.reason, finish.usage, self.notice, self.reasoning, self.answered_by
+        )
+
+    def _ending(self, state: State, reason: FinishReason | None, note: str) -> Ending:
+        return Ending(state, reason, self._usage(), note, self.reasoning)
 
     def _usage(self) -> Usage | None:
         """What the answer cost so far, by our own clock; None before anything was processed."""

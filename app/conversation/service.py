@@ -16,7 +16,7 @@ from app.conversation.exchange import Exchange
 from app.conversation.journal import Journal
 from app.errors import HearthError
 from app.llm.manager import LLMManager
-from app.schema import Chunk, Message, Request, Role, Sampling
+from app.schema import Chunk, Message, ModelRef, Request, Role, Sampling
 
 ANSWER_SHARE = 8  # at least the eighth part of the context is left free for the answer
 _LOG = logging.getLogger(__name__)
@@ -36,11 +36,17 @@ class ConversationService:
     """Starts, knows and ends the running answers; at most one in each chat."""
 
     def __init__(
-        self, manager: LLMManager, store: ChatStore, defaults: Callable[[], Defaults]
+        self,
+        manager: LLMManager,
+        store: ChatStore,
+        defaults: Callable[[], Defaults],
+        fallback: Callable[[], Sequence[ModelRef]] = tuple,
     ) -> None:
+        """`fallback` gives the models that step in when the selected one cannot answer."""
         self._manager = manager
         self._store = store
         self._defaults = defaults
+        self._fallback = fallback
         self._running: dict[int, Exchange] = {}
         self._rolling: set[int] = set()  # chats whose oldest messages may be left out
         self._on_started: list[Callable[[Exchange], None]] = []
@@ -122,19 +128,33 @@ class ConversationService:
             await self._name(exchange)
 
     async def _stream(self, exchange: Exchange) -> AsyncGenerator[Chunk, None]:
-        loaded = await self._manager.ensure_ready()
+        fallback = self._fallback()
+        context, asked = await self._get_ready(patient=bool(fallback))
         history = await self._store.messages(exchange.chat_id)
         defaults = self._defaults()
         messages = [Message(m.role, m.text) for m in history if m.id != exchange.answer.id]
         messages = [message for message in messages if message.text]
         if exchange.chat_id in self._rolling:
-            messages, left_out = await self._fitting(messages, loaded.context)
+            messages, left_out = await self._fitting(messages, context)
             if left_out:
                 yield Chunk(notice=f"The {left_out} oldest messages of this chat were left out.")
         request = self._request(messages, defaults)
-        async with aclosing(self._manager.stream(request)) as chunks:
+        async with aclosing(self._manager.stream(request, fallback)) as chunks:
             async for chunk in chunks:
+                finish = chunk.finish
+                if finish is not None and finish.model is not None and finish.model != asked:
+                    exchange.answered_by = str(finish.model)
                 yield chunk
+
+    async def _get_ready(self, *, patient: bool) -> tuple[int, ModelRef | None]:
+        """The selected model and its context in tokens; `patient` leaves failing to the stream."""
+        try:
+            loaded = await self._manager.ensure_ready()
+        except HearthError:
+            if not patient:
+                raise
+            return 0, self._manager.state.ref
+        return loaded.context, loaded.info.ref
 
     def _request(self, messages: Sequence[Message], defaults: Defaults) -> Request:
         system = defaults.system_prompt.strip()
@@ -144,12 +164,16 @@ class ConversationService:
     async def _fitting(self, messages: list[Message], context: int) -> tuple[list[Message], int]:
         """The longest end of the chat that begins with a question and leaves room to answer."""
         defaults = self._defaults()
-        room = context - context // ANSWER_SHARE
         starts = [i for i, message in enumerate(messages) if message.role is Role.USER] or [0]
+
+        if not context:  # the server does not say how much it holds: the newer half is kept
+            middle = starts[len(starts) // 2]
+            return messages[middle:], middle
+        room = context - context // ANSWER_SHARE
 
         async def fits(start: int) -> bool:
             request = self._request(messages[start:], defaults)
-            return await self._manager.count_tokens(request) <= room
+            return (await self._manager.count_tokens(request)).tokens <= room
 
         low, high = 0, len(starts) - 1
         while low < high:

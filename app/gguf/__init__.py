@@ -1,6 +1,7 @@
 """Headers of GGUF model files, read without llama.cpp."""
 
+from app.gguf.adapter import read_adapter
 from app.gguf.header import Header, LongArray, Tensor, Value
 from app.gguf.reader import read
 
-__all__ = ["Header", "LongArray", "Tensor", "Value", "read"]
+__all__ = ["Header", "LongArray", "Tensor", "Value", "read", "read_adapter"]

@@ -2,183 +2,276 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
 
-from app.errors import HearthError, NoModel
-from app.llm.providers.interface import Embeds, LoadsModels, Provider
-from app.llm.state import ModelState, Phase
-from app.schema import Chunk, FoundServer, LoadedModel, LoadProgress, ModelInfo, ModelRef, Request
+from app import net
+from app.errors import Misconfigured, NoModel, ProviderError, Unreachable
+from app.llm.discovery.watch import Watcher
+from app.llm.model_list import Listing, ModelList
+from app.llm.overview import ProviderStatus, overview
+from app.llm.providers.interface import Embeds, LoadsModels, Provider, ability
+from app.llm.providers.kinds import kinds
+from app.llm.providers.policies.fallback import Candidate, first_answer
+from app.llm.registry import Registry
+from app.llm.selection import Listener, Selection
+from app.llm.state import ModelState
+from app.schema import (
+    Chunk,
+    FoundServer,
+    InstalledServer,
+    LoadedModel,
+    ModelInfo,
+    ModelRef,
+    ProviderKind,
+    Request,
+    TokenCount,
+)
+
+if TYPE_CHECKING:
+    from app.llm.usage import UsageLedger
 
 _LOG = logging.getLogger(__name__)
 
 
-Listener = Callable[[ModelState], None]
 FindServers = Callable[[], Awaitable[list[FoundServer]]]
+FindInstalled = Callable[[], Awaitable[list[InstalledServer]]]
 
 
 class LLMManager:
     """Selects, loads and asks models, whichever provider they live in."""
 
     def __init__(
-        self, providers: Mapping[str, Provider], find_servers: FindServers | None = None
+        self,
+        registry: Registry,
+        find_servers: FindServers | None = None,
+        find_installed: FindInstalled | None = None,
+        usage: UsageLedger | None = None,
+        embedding: Callable[[], ModelRef | None] = lambda: None,
     ) -> None:
-        """`find_servers` looks for model servers on this computer; without it there are none."""
-        self._providers = dict(providers)
+        """`find_servers` looks for model servers on this computer; without it there are none.
+
+        `find_installed` looks for their programs, `usage` counts what is asked, and `embedding`
+        gives the model that turns texts into vectors where none is named.
+        """
+        self._registry = registry
         self._find_servers = find_servers
-        self._state = ModelState()
-        self._listeners: list[Listener] = []
-        self._load: asyncio.Task[None] | None = None
+        self._find_installed = find_installed
+        self._usage = usage
+        self._embedding = embedding
+        self._list = ModelList(registry)
+        self._selection = Selection(registry, self._provider)
+        self._answering = 0  # streams that run now
+        self._found: list[FoundServer] = []
+        self._watcher: Watcher | None = None
+        self._watch_listener: Callable[[], None] = lambda: None
 
     @property
     def state(self) -> ModelState:
         """The present state; listeners are told when it changes."""
-        return self._state
+        return self._selection.state
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Calls `listener` at each change; returns what ends that."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+    @property
+    def registry(self) -> Registry:
+        """The providers."""
+        return self._registry
+
+    @property
+    def listings(self) -> dict[str, Listing]:
+        """What each provider's list of models was last, or why there is none."""
+        return self._list.listings
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether a stream runs now."""
+        return self._answering > 0
+
+    def is_here(self, ref: ModelRef) -> bool:
+        """Whether a model runs in this process, and not at a server."""
+        return self._registry.fixed(ref.provider) is not None
 
     async def models(self) -> list[ModelInfo]:
-        """The models of all providers; one that fails is left out."""
-        found: list[ModelInfo] = []
-        for name, provider in self._providers.items():
-            try:
-                found += await provider.list_models()
-            except HearthError as error:
-                _LOG.info("%s has no list of models: %s", name, error)
-        return found
+        """The models of all providers, within about a second; what is old is marked stale."""
+        return await self._list.read()
 
-    async def servers(self) -> list[FoundServer]:
-        """The model servers that run on this computer now."""
-        return await self._find_servers() if self._find_servers else []
+    async def servers(self, *, use: bool = True) -> list[FoundServer]:
+        """The model servers that run on this computer now; with `use` they become providers."""
+        self._found = await self._find_servers() if self._find_servers else []
+        if use:
+            await self._registry.take_found(self._found)
+        return self._found
+
+    @property
+    def found(self) -> Sequence[FoundServer]:
+        """The servers that answered when they were looked for last."""
+        return self._found
+
+    def watch(self, listener: Callable[[], None]) -> None:
+        """Looks for servers from now on, and calls `listener` when some have come or gone."""
+        self._watch_listener = listener
+        if self._watcher is None and self._find_servers is not None:
+            self._watcher = Watcher(self.servers, lambda *_: self._watch_listener())
+            self._watcher.start()
+
+    async def stop_watching(self) -> None:
+        """Looks no more."""
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            await watcher.aclose()
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Calls `listener` at each change of the state; returns what ends that."""
+        return self._selection.subscribe(listener)
 
     def select(self, ref: ModelRef) -> None:
         """Chooses a model without loading it; that happens when it is first asked."""
-        if self._state.phase in (Phase.NOTHING, Phase.IDLE):
-            self._change(ModelState(Phase.IDLE, ref))
+        self._selection.select(ref)
 
     async def load(self, ref: ModelRef) -> None:
-        """Loads a model in place of the present one; a load that runs already is given up.
-
-        Raises:
-            ModelError: it cannot be loaded; the state then holds the error as well.
-            NoModel: the load was stopped by `cancel_load`.
-        """
-        await self.cancel_load()
-        task = asyncio.ensure_future(self._run_load(self._loader(ref), ref))
-        self._load = task
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError:
-            task.cancel()
-            await asyncio.wait([task])
-            raise
-        if task.cancelled():
-            raise NoModel("The model was not loaded.", "Load it, or choose another.")
-        task.result()
+        """Gets a model ready in place of the present one. Raises HearthError; the state has it."""
+        await self._selection.load(ref)
 
     async def cancel_load(self) -> None:
         """Ends a load that is running, and returns when it has ended."""
-        if self._load is not None and not self._load.done():
-            self._load.cancel()
-            await asyncio.wait([self._load])
+        await self._selection.cancel_load()
 
     async def unload(self) -> None:
         """Gives the model's memory back; it stays selected."""
-        await self.cancel_load()
-        if self._state.phase is Phase.READY and self._state.ref is not None:
-            provider = self._provider(self._state.ref)
-            self._change(ModelState(Phase.IDLE, self._state.ref))
-            if isinstance(provider, LoadsModels):
-                await provider.unload()
+        await self._selection.unload()
 
     async def ensure_ready(self) -> LoadedModel:
-        """The selected model, loaded if it is not.
+        """The selected model, loaded if it is not. Raises HearthError."""
+        return await self._selection.ensure_ready()
 
-        Raises:
-            NoModel: none is selected, or its load was stopped.
-            ModelError: it cannot be loaded.
+    async def stream(
+        self, request: Request, fallback: Sequence[ModelRef] = ()
+    ) -> AsyncGenerator[Chunk, None]:
+        """Streams the selected model's answer, loading the model first where needed.
+
+        Where it cannot answer, the models of `fallback` are asked, one after the other.
         """
-        if self._state.phase is Phase.LOADING and self._load is not None:
-            await asyncio.wait([self._load])
-            if self._state.error is not None:
-                raise self._state.error
-        elif self._state.phase is Phase.IDLE and self._state.ref is not None:
-            await self.load(self._state.ref)
-        if self._state.loaded is None:
-            raise NoModel("No model is chosen yet.", "Open a GGUF file, or choose a model.")
-        return self._state.loaded
+        candidates = [
+            Candidate(self._name(ref), partial(self._stream_of, ref, request)) for ref in fallback
+        ]
+        first = Candidate(self._name(self.state.ref), partial(self._selected, request))
+        self._answering += 1
+        try:
+            async with aclosing(first_answer([first, *candidates])) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        finally:
+            self._answering -= 1
 
-    async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
-        """Streams the selected model's answer, loading the model first where needed."""
-        loaded = await self.ensure_ready()
-        ref = loaded.info.ref
-        async with aclosing(self._provider(ref).stream(ref.model, request)) as chunks:
-            async for chunk in chunks:
-                yield chunk
-
-    async def count_tokens(self, request: Request) -> int:
+    async def count_tokens(self, request: Request) -> TokenCount:
         """How many tokens the request's prompt has for the selected model."""
         ref = (await self.ensure_ready()).info.ref
-        return await self._provider(ref).count_tokens(ref.model, request)
+        provider = await self._registry.get(ref.provider)
+        return await provider.count_tokens(ref.model, request)
 
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """A vector of length 1 for each text, by the selected model.
+    async def embed(self, texts: Sequence[str], ref: ModelRef | None = None) -> list[list[float]]:
+        """A vector for each text, by `ref`, else the embedding model, else the selected one.
 
         Raises:
             NoModel: none is selected, or it lives where texts cannot be turned into vectors.
+            HearthError: the model cannot be used for this.
         """
-        ref = (await self.ensure_ready()).info.ref
-        provider = self._provider(ref)
-        if not isinstance(provider, Embeds):
-            raise NoModel(f"The models of {ref.provider} cannot turn texts into vectors.")
-        return await provider.embed(ref.model, texts)
+        ref = ref or self._embedding() or (await self.ensure_ready()).info.ref
+        provider = await self._provider(ref.provider)
+        embedder = ability(provider, Embeds)  # type: ignore[type-abstract]
+        if embedder is None:
+            raise NoModel(f"The models of {provider.title} cannot turn texts into vectors.")
+        return await embedder.embed(ref.model, texts)
+
+    def alternatives(self, ref: ModelRef) -> list[ModelInfo]:
+        """The same model at other providers, as their lists were last."""
+        wanted = _plain_name(ref.model)
+        return [
+            model
+            for name, listing in self._list.listings.items()
+            if name != ref.provider and listing.error is None
+            for model in listing.models
+            if _plain_name(model.ref.model) == wanted
+        ]
+
+    async def providers(self) -> Sequence[ProviderStatus]:
+        """How all providers answer now; asks each of them."""
+        return await overview(self._registry)
+
+    async def installed(self) -> list[InstalledServer]:
+        """The model servers that are installed on this computer, running or not."""
+        return await self._find_installed() if self._find_installed else []
 
     async def aclose(self) -> None:
         """Ends what runs and gives everything back."""
-        await self.cancel_load()
-        for provider in self._providers.values():
-            await provider.aclose()
-        self._change(ModelState())
+        await self.stop_watching()
+        await self._selection.cancel_load()
+        await self._list.aclose()
+        await self._registry.aclose()
+        await self._selection.aclose()
 
-    async def _run_load(self, loader: LoadsModels, ref: ModelRef) -> None:
-        before = self._state
-        self._change(ModelState(Phase.LOADING, ref))
-        try:
-            loaded = await loader.load(ref.model, self._on_progress)
-        except BaseException as error:
-            known = error if isinstance(error, HearthError) else None
-            if before.loaded and loader.loaded == before.loaded.info.ref.model:
-                self._change(before._replace(error=known))
-            else:
-                self._change(ModelState(Phase.IDLE, ref, error=known))
-            raise
-        self._change(ModelState(Phase.READY, loaded.info.ref, loaded=loaded))
+    async def _selected(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        loaded = await self.ensure_ready()
+        async with aclosing(self._stream_of(loaded.info.ref, request)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
-    def _on_progress(self, progress: LoadProgress) -> None:
-        if self._state.phase is Phase.LOADING:
-            self._change(self._state._replace(progress=progress))
+    async def _stream_of(self, ref: ModelRef, request: Request) -> AsyncGenerator[Chunk, None]:
+        provider = await self._provider(ref.provider)
+        loader = ability(provider, LoadsModels)  # type: ignore[type-abstract]
+        if loader is not None and loader.loaded != ref.model:
+            await self.load(ref)
+        async with aclosing(provider.stream(ref.model, request)) as chunks:
+            async for chunk in chunks:
+                if chunk.finish is None:
+                    yield chunk
+                    continue
+                if self._usage is not None:
+                    await self._usage.add(ref, chunk.finish.usage)
+                yield Chunk(finish=replace(chunk.finish, model=ref))
 
-    def _provider(self, ref: ModelRef) -> Provider:
-        with contextlib.suppress(KeyError):
-            return self._providers[ref.provider]
-        raise NoModel(
-            f"There is no provider called “{ref.provider}”.",
-            f"Known are: {', '.join(self._providers)}.",
+    async def _provider(self, name: str) -> Provider:
+        """The provider of that name; a server of this computer is looked for first.
+
+        Raises:
+            NoModel: there is none of that name.
+            Unreachable: it is a kind of server that does not run here now.
+            Misconfigured: it is a kind that must be set up first.
+        """
+        if name not in self._registry.names() and (kind := kinds().get(name)) is not None:
+            await self.servers()
+            if name not in self._registry.names():
+                raise _absent(kind)
+        return await self._registry.get(name)
+
+    def _name(self, ref: ModelRef | None) -> str:
+        """A model's name for the person."""
+        if ref is None:
+            return "The selected model"
+        if self._registry.fixed(ref.provider) is not None:
+            return ref.model.replace("\\", "/").rpartition("/")[2].removesuffix(".gguf")
+        return str(ref)
+
+
+def _absent(kind: ProviderKind) -> ProviderError:
+    """Why there is no provider of a kind."""
+    if kind.url and net.Link(kind.url).is_here:
+        return Unreachable(
+            f"{kind.title} does not run on this computer now.",
+            "Start it and try again, or choose another model.",
+            provider=kind.title,
         )
+    return Misconfigured(
+        f"{kind.title} is not set up yet.",
+        "Add it to the servers and services, or choose another model.",
+        provider=kind.title,
+    )
 
-    def _loader(self, ref: ModelRef) -> LoadsModels:
-        provider = self._provider(ref)
-        if not isinstance(provider, LoadsModels):
-            raise NoModel(f"The models of {ref.provider} cannot be loaded from here.")
-        return provider
 
-    def _change(self, state: ModelState) -> None:
-        self._state = state
-        for listener in tuple(self._listeners):
-            listener(state)
+def _plain_name(model: str) -> str:
+    """A model's name without folders, tag `latest` and ending, by which equal ones are known."""
+    name = model.replace("\\", "/").rpartition("/")[2].casefold()
+    return name.removesuffix(".gguf").removesuffix(":latest").replace(":", "-")

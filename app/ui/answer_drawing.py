@@ -85,7 +85,10 @@ class AnswerDrawing(QObject):
         self._shell.composer.set_running(running=True, stopping=exchange.stopping)
         view = self._shell.transcript.view(exchange.answer.id)
         if isinstance(view, AssistantMessage):
-            view.show_waiting("" if exchange.text else self._waiting_text(exchange))
+            begun = exchange.text or exchange.reasoning
+            view.show_waiting("" if begun else self._waiting_text(exchange))
+            if exchange.reasoning:
+                view.show_reasoning(exchange.reasoning, growing=not exchange.text)
             if exchange.text:
                 view.show_text(exchange.text)
         spent = (time.perf_counter() - began) * 1000

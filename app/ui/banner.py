@@ -124,9 +124,9 @@ class Banner(QFrame):
         text = "Something in Hearth went wrong. Your chats are safe; the log has the details."
         self._add(Topic.BUG, _Message(text, "error", details))
 
-    def show_note(self, topic: Topic, text: str) -> None:
+    def show_note(self, topic: Topic, text: str, details: str = "") -> None:
         """Something that the person should know."""
-        self._add(topic, _Message(text, "note"))
+        self._add(topic, _Message(text, "note", details))
 
     def clear(self, topic: Topic) -> None:
         """Takes the message on a topic away; an earlier one on another comes back."""
@@ -149,7 +149,8 @@ class Banner(QFrame):
             return
         message = next(reversed(self._messages.values()))
         colour = "danger" if message.role == "error" else "muted"
-        self._icon.setPixmap(self._icons.get("warning", colour).pixmap(20, 20))
+        icon = "warning" if message.role == "error" else "info"
+        self._icon.setPixmap(self._icons.get(icon, colour).pixmap(20, 20))
         self._label.setText(message.text)
         self._label.setAccessibleName(message.text)
         self._details.setPlainText(message.details)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer
 
 from app.chats.records import StoredMessage
-from app.errors import ContextOverflow, HearthError, NoModel, StorageError
+from app.errors import ContextOverflow, HearthError, NoModel, ProviderError, StorageError
 from app.llm.state import Phase
 from app.schema import Role
 from app.ui.answer_drawing import AnswerDrawing
@@ -21,6 +21,7 @@ from app.ui.shell import Shell
 
 if TYPE_CHECKING:
     from app.conversation.exchange import Exchange
+    from app.schema import ModelInfo
 
 DRAFT_DELAY = 400  # milliseconds after the last key
 
@@ -47,6 +48,7 @@ class ChatController(QObject):
         self._editing: StoredMessage | None = None
         self._aside = ""  # what stood in the composer before an earlier message was edited
         self._new_draft = new_draft
+        self._elsewhere: dict[int, ModelInfo] = {}  # by the answer that failed
         self._page = 0  # counts what was shown
         self._drawing = AnswerDrawing(shell, services.manager, self._finish)
         self.list = ChatListController(shell, services, lambda: self.chat_id, self.show)
@@ -204,9 +206,19 @@ class ChatController(QObject):
         """The button below an answer that failed."""
         if self._services.manager.state.phase is Phase.NOTHING:
             self._choose_model()
+        elif message_id in self._elsewhere:
+            self._spawn(self._ask_elsewhere(message_id, self._elsewhere.pop(message_id)))
         elif self.chat_id is not None:
             self._services.conversations.leave_out_oldest(self.chat_id)
             self._regenerate(message_id)
+
+    async def _ask_elsewhere(self, message_id: int, model: ModelInfo) -> None:
+        """Has the answer made by the same model at another provider."""
+        try:
+            await self._services.manager.load(model.ref)
+        except HearthError:
+            return  # the banner says it
+        self._regenerate(message_id)
 
     def _finish(self, exchange: Exchange) -> None:
         """The answer has ended: its figures appear, and the composer sends again."""
@@ -216,6 +228,8 @@ class ChatController(QObject):
         message = replace(
             exchange.answer,
             text=exchange.text,
+            reasoning=ending.reasoning,
+            model=ending.model or exchange.answer.model,
             state=ending.state,
             note=ending.note,
             reason=ending.reason,
@@ -224,7 +238,8 @@ class ChatController(QObject):
         self._branch[-1:] = [message]
         view = self._shell.transcript.view(message.id)
         if isinstance(view, AssistantMessage):
-            view.end(message, self._name_remedy(exchange))
+            same_again = isinstance(exchange.error, ContextOverflow | NoModel)
+            view.end(message, self._name_remedy(exchange), may_retry=not same_again)
         self._shell.composer.set_running(running=False)
         self._show_context()
         self._spawn(self.list.refresh())
@@ -233,10 +248,21 @@ class ChatController(QObject):
         nothing = self._services.manager.state.phase is Phase.NOTHING
         if isinstance(exchange.error, NoModel) and nothing:
             return "Choose a model"
+        if isinstance(exchange.error, ProviderError) and exchange.error.may_pass:
+            return self._offer_elsewhere(exchange)
         questions = sum(message.role is Role.USER for message in self._branch)
         if isinstance(exchange.error, ContextOverflow) and questions > 1:
             return "Leave out the oldest messages"
         return ""
+
+    def _offer_elsewhere(self, exchange: Exchange) -> str:
+        """The name of a button that asks another provider with the same model, or ""."""
+        ref = self._services.manager.state.ref
+        others = self._services.manager.alternatives(ref) if ref else []
+        if not others:
+            return ""
+        self._elsewhere[exchange.answer.id] = others[0]
+        return f"Ask {others[0].provider or 'this computer'} instead"
 
     def _show_context(self) -> None:
         """How full the context is, by the last answer's figures."""

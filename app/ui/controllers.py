@@ -16,6 +16,7 @@ from app.ui.chat_controller import ChatController
 from app.ui.guide_controller import GuideController
 from app.ui.main_window import MainWindow
 from app.ui.model_controller import ModelController
+from app.ui.providers_controller import ProvidersController
 from app.ui.services import Services
 from app.ui.shortcuts import ShortcutsDialog
 
@@ -62,6 +63,7 @@ class Controllers(QObject):
         await self._chat.list.refresh()
         await self._chat.show(None)
         await self._model.refresh()
+        self._providers.start()
 
     async def aclose(self) -> None:
         """Keeps what is written and where the window was, and lets go of everything."""
@@ -69,6 +71,7 @@ class Controllers(QObject):
         await self._chat.aclose()
         self._model.detach()
         self._guide.detach()
+        self._providers.detach()
 
     def come_forward(self, file: str) -> None:
         """A second start: the window comes to the front, and opens its file."""
@@ -99,6 +102,13 @@ class Controllers(QObject):
         self._model = ModelController(
             shell, self._services, self._settings, self._chat.model_changed
         )
+        self._providers = ProvidersController(
+            shell,
+            self._services,
+            self._settings,
+            self._model,
+            lambda servers: self._guide.show_found(servers),
+        )
         self._guide = GuideController(
             shell,
             self._services,
@@ -106,6 +116,7 @@ class Controllers(QObject):
             self._window.resources,
             self._model,
             self._chat.ask,
+            self._providers,
         )
         shell.header.menu_button.setMenu(self._menu())
 
@@ -123,6 +134,7 @@ class Controllers(QObject):
         menu.addSeparator()
         menu.addAction("Open a model file…\tCtrl+O", self._open_model)
         menu.addAction("Open the models folder", self._open_folder)
+        menu.addAction("Model servers and services…", self._providers.show_page)
         menu.addSeparator()
         self._window.appearance_menu(menu)
         self._add_help(menu)
@@ -135,7 +147,7 @@ class Controllers(QObject):
         help_menu.setObjectName("helpMenu")
         help_menu.addAction("Getting started", self._show_guide)
         help_menu.addAction("Models for this computer", self._guide.show_models)
-        help_menu.addAction("Servers on this computer", self._guide.show_servers)
+        help_menu.addAction("Servers on this computer", self._providers.show_page)
         help_menu.addSeparator()
         help_menu.addAction("Keyboard shortcuts\tF1", self._show_shortcuts)
 
@@ -149,6 +161,7 @@ class Controllers(QObject):
         self._chat.detach()
         self._model.detach()
         self._guide.detach()
+        self._providers.detach()
         self._attach(self._chat.new_draft)
         self._services.tasks.spawn(self, self._refill(chat_id, text))
 
@@ -156,6 +169,7 @@ class Controllers(QObject):
         await self._chat.list.refresh()
         await self._chat.show(chat_id, text)
         await self._model.refresh()
+        self._providers.start()
 
     def _keep_appearance(self, theme: str, text_size: float) -> None:
         appearance = self._settings.settings.appearance

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QLabel, QWidget
 
+from app import wording
 from app.ui.controls import IconButton, text_button
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ class GuideBar(QFrame):
         row.setContentsMargins(16, 6, 8, 6)
         row.addLayout(self._middle, 1)
         row.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
-        self.show_servers(())
+        self.show_servers({})
         self.offer_starter(offered=False)
         self.hide()
 
@@ -66,9 +68,12 @@ class GuideBar(QFrame):
         """Shows the way back to the starter, where another model is selected."""
         self._starter.setVisible(offered)
 
-    def show_servers(self, names: tuple[str, ...]) -> None:
-        """Names the model servers that were found; none hides the button."""
-        text = f"{names[0]} found" if len(names) == 1 else f"{len(names)} servers found"
+    def show_servers(self, found: Mapping[str, int]) -> None:
+        """Names the model servers that were found, with their models; none hides the button."""
+        names = list(found)
+        text = f"{len(names)} servers found"
+        if len(names) == 1:
+            text = f"Found {wording.server(names[0], found[names[0]])}"
         self._servers.setText(text.replace("&", "&&"))
         self._servers.setVisible(bool(names))
         self._servers.setToolTip(", ".join(names))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QUrl
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from app.library.shelf import ShelfModel
-    from app.schema import FoundServer, Hardware
+    from app.schema import Hardware
     from app.settings import Guide, SettingsFile
     from app.ui.model_controller import ModelController
     from app.ui.models_page import ModelsPage
+    from app.ui.providers_controller import ProvidersController
     from app.ui.services import Services
     from app.ui.shell import Shell
 
@@ -37,6 +38,7 @@ class GuideController(QObject):
         resources: Path,
         model: ModelController,
         ask: Callable[[str], None],
+        providers: ProvidersController,
     ) -> None:
         """`ask` sends a question in the open chat."""
         super().__init__(shell)
@@ -46,15 +48,15 @@ class GuideController(QObject):
         self._resources = resources
         self._model = model
         self._ask = ask
-        self._servers: list[FoundServer] | None = None
+        self._providers = providers
+        self._page: ModelsPage | None = None
         self._asked_for = False  # by Help, and so shown with any model
-        self._looking = False
         self._unsubscribe = services.manager.subscribe(lambda _state: self._update())
         bar, welcome = shell.guide_bar, shell.welcome
         bar.models_wanted.connect(self.show_models)
         bar.open_wanted.connect(model.ask_for_file)
         bar.starter_wanted.connect(model.load_starter)
-        bar.servers_wanted.connect(self.show_servers)
+        bar.servers_wanted.connect(providers.show_page)
         bar.dismissed.connect(self._dismiss_bar)
         welcome.suggestion_chosen.connect(self._ask)
         welcome.suggestions_dismissed.connect(self._dismiss_suggestions)
@@ -75,11 +77,8 @@ class GuideController(QObject):
 
     def show_models(self) -> None:
         """Opens the page of the models for this computer."""
-        self._show_page(servers=False)
-
-    def show_servers(self) -> None:
-        """Opens that page at the servers."""
-        self._show_page(servers=True)
+        page = self._page or self._make_page()
+        self._services.tasks.spawn(self, self._fill(page))
 
     @property
     def _guide(self) -> Guide:
@@ -93,38 +92,27 @@ class GuideController(QObject):
         self._shell.guide_bar.offer_starter(offered=starter is not None and not is_first)
         self._shell.show_guide_bar(shown=shown)
         self._shell.welcome.set_suggestions(visible=self._guide.suggestions)
-        if shown and self._servers is None and state.phase in (Phase.READY, Phase.NOTHING):
-            self._look_for_servers()
 
-    def _look_for_servers(self) -> None:
-        if not self._looking:
-            self._looking = True
-            self._services.tasks.spawn(self, self._find_servers())
-
-    async def _find_servers(self) -> None:
-        try:
-            self._servers = await self._services.manager.servers()
-        finally:
-            self._looking = False
-        self._shell.guide_bar.show_servers(tuple(server.name for server in self._servers))
-        page = self._shell.models_page
-        if page is not None:
-            page.show_servers(self._servers)
-
-    def _show_page(self, *, servers: bool) -> None:
-        page = self._shell.models_page or self._make_page()
-        self._services.tasks.spawn(self, self._fill(page, servers=servers))
+    def show_found(self, servers: Mapping[str, int]) -> bool:
+        """The servers that run here with their models; whether there is a bar to show them in."""
+        self._shell.guide_bar.show_servers(servers)
+        return not self._shell.guide_bar.isHidden()
 
     def _make_page(self) -> ModelsPage:
-        page = self._shell.make_models_page()
+        from app.ui.models_page import ModelsPage
+
+        page = ModelsPage(self._shell.icons, self._shell)
+        self._shell.add_page(page)
+        self._page = page
+        page.servers_wanted.connect(self._providers.show_page)
         page.left.connect(self._leave)
         page.open_wanted.connect(self._model.ask_for_file)
         page.model_chosen.connect(self._load)
         page.page_wanted.connect(self._open_web_page)
         return page
 
-    async def _fill(self, page: ModelsPage, *, servers: bool) -> None:
-        models = await self._services.manager.models()
+    async def _fill(self, page: ModelsPage) -> None:
+        models = [info for info in await self._services.manager.models() if not info.provider]
         facts, recommended = await asyncio.to_thread(self._read_facts)
         page.show_computer(facts, shelf.largest(facts))
         starter, state = self._services.starter, self._services.manager.state
@@ -134,10 +122,8 @@ class GuideController(QObject):
             state.ref if state.phase is Phase.READY else None,
         )
         page.show_shelf(shelf.by_fit(recommended, facts))
-        page.show_servers(None)
-        self._shell.show_models_page()
-        page.show_section(servers=servers)
-        self._look_for_servers()
+        self._shell.show_page(page)
+        page.show_top()
 
     def _read_facts(self) -> tuple[Hardware, list[ShelfModel]]:
         return shelf.computer(), shelf.read(self._resources)

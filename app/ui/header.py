@@ -63,6 +63,7 @@ class ModelPicker(QPushButton):
     model_chosen = Signal(str)  # a model reference
     open_wanted = Signal()
     unload_wanted = Signal()
+    providers_wanted = Signal()
 
     def __init__(self, icons: Icons, parent: QWidget) -> None:
         super().__init__(parent)
@@ -87,9 +88,8 @@ class ModelPicker(QPushButton):
         """The selected model; `info` describes one that is not loaded."""
         self._state = state
         info = state.loaded.info if state.loaded else info
-        parts = [info.title, info.quantisation, wording.size(info.size)] if info else []
-        text = " · ".join(filter(None, parts)) or NO_MODEL
-        if state.phase is Phase.IDLE and info:
+        text = " · ".join(_parts(info)) if info else NO_MODEL
+        if state.phase is Phase.IDLE and info and not info.provider:
             text += " · not loaded"
         self._whole = text
         self.setToolTip(_describe(state) or text)
@@ -121,25 +121,50 @@ class ModelPicker(QPushButton):
     def _fill(self) -> None:
         """Makes the menu anew, as it is about to be shown."""
         self._menu.clear()
+        servers: dict[str, QMenu] = {}
         for model in self._models:
-            facts = (model.quantisation, wording.size(model.size))
-            label = f"{model.title} — {' · '.join(filter(None, facts))}".replace("&", "&&")
-            action = self._menu.addAction(label)
-            action.setCheckable(True)
-            action.setChecked(model.ref == self._state.ref)
-            action.setToolTip(model.ref.model)
-            action.triggered.connect(
-                lambda _checked=False, ref=str(model.ref): self.model_chosen.emit(ref)
-            )
+            if not model.provider:
+                self._add(self._menu, model)
+        for model in self._models:
+            name = model.ref.provider
+            if model.provider and name not in servers:
+                servers[name] = self._menu.addMenu(self._server_label(name, model))
+                servers[name].setObjectName(f"modelMenu-{name}")
+            if model.provider:
+                self._add(servers[name], model)
         if self._models:
             self._menu.addSeparator()
         opening = self._menu.addAction("Open a model file…")
         opening.setObjectName("openModelAction")
         opening.triggered.connect(self.open_wanted)
+        providers = self._menu.addAction("Model servers and services…")
+        providers.setObjectName("providersAction")
+        providers.triggered.connect(self.providers_wanted)
         unload: QAction = self._menu.addAction("Unload the model")
         unload.setObjectName("unloadAction")
-        unload.setEnabled(self._state.phase is Phase.READY)
+        loaded = self._state.loaded
+        unload.setEnabled(loaded is not None and loaded.is_here)
         unload.triggered.connect(self.unload_wanted)
+
+    def _server_label(self, name: str, first: ModelInfo) -> str:
+        count = sum(model.ref.provider == name for model in self._models)
+        marks = [f"{count:,} {'model' if count == 1 else 'models'}"]
+        marks += ["cloud"] if first.is_cloud else []
+        marks += ["does not answer now"] if first.is_stale else []
+        return f"{first.provider} — {' · '.join(marks)}".replace("&", "&&")
+
+    def _add(self, menu: QMenu, model: ModelInfo) -> None:
+        facts = [model.quantisation, wording.size(model.size) if model.size else ""]
+        if model.is_loaded:
+            facts.append("loaded")
+        label = " — ".join(filter(None, (model.title, " · ".join(filter(None, facts)))))
+        action = menu.addAction(label.replace("&", "&&"))
+        action.setCheckable(True)
+        action.setChecked(model.ref == self._state.ref)
+        action.setToolTip(model.ref.model)
+        action.triggered.connect(
+            lambda _checked=False, ref=str(model.ref): self.model_chosen.emit(ref)
+        )
 
 
 def _describe(state: ModelState) -> str:
@@ -147,21 +172,34 @@ def _describe(state: ModelState) -> str:
     if state.loaded is None:
         return ""
     loaded, info = state.loaded, state.loaded.info
-    lines = [
-        info.name,
-        ", ".join(
-            (
-                info.architecture,
-                f"{wording.parameters(info.parameters)} parameters",
-                info.quantisation,
-                wording.size(info.size),
-            )
-        ),
-        f"Context {loaded.context:,} of {info.trained_context:,} tokens",
-        f"{loaded.device}, {loaded.threads} threads",
-        info.ref.model,
-    ]
-    return "\n".join(lines)
+    about = (
+        info.architecture,
+        f"{wording.parameters(info.parameters)} parameters" if info.parameters else "",
+        info.quantisation,
+        wording.size(info.size) if info.size else "",
+    )
+    context = f"Context {loaded.context:,} tokens" if loaded.context else ""
+    if loaded.context and info.trained_context:
+        context = f"Context {loaded.context:,} of {info.trained_context:,} tokens"
+    where = f"{loaded.device}, {loaded.threads} threads" if loaded.threads else loaded.device
+    if info.is_cloud:
+        where = f"{info.provider}: what you write is sent to its computers"
+    changed = wording.adapters(loaded.adapters)
+    changed = f"With {changed}" if changed else ""
+    lines = [info.name, ", ".join(filter(None, about)), changed, context, where, info.ref.model]
+    return "\n".join(filter(None, lines))
+
+
+def _parts(info: ModelInfo) -> list[str]:
+    """A model's name and what is most worth knowing of it."""
+    parts = (
+        info.title,
+        info.quantisation,
+        wording.size(info.size) if info.size and not info.provider else "",
+        info.provider,
+        "cloud" if info.is_cloud else "",
+    )
+    return [part for part in parts if part]
 
 
 class ContextMeter(QWidget):

@@ -40,6 +40,7 @@ class ModelController(QObject):
         self._models: list[ModelInfo] = []
         self._last_error: HearthError | None = None
         self._noticed = ""
+        self._is_detached = False
         self._unsubscribe = services.manager.subscribe(self._changed)
         picker = shell.header.picker
         picker.model_chosen.connect(self.choose)
@@ -53,11 +54,14 @@ class ModelController(QObject):
 
     def detach(self) -> None:
         """Hears nothing of the manager any more."""
+        self._is_detached = True
         self._unsubscribe()
 
     async def refresh(self) -> None:
         """Reads the list of models anew."""
         self._models = await self._services.manager.models()
+        if self._is_detached:  # the window has another look by now
+            return
         self._shell.header.picker.show_models(self._models)
         self._changed(self._services.manager.state)
 
@@ -122,9 +126,18 @@ class ModelController(QObject):
             models.selected = ""
         else:
             models.selected = str(ref)
-            models.opened(ref.model)
+            if self._services.manager.is_here(ref):
+                models.opened(ref.model)
         self._save_settings()
         await self.refresh()
+
+    def _show_error(self, error: HearthError, ref: ModelRef | None) -> None:
+        if ref is None or self._services.manager.is_here(ref):
+            self._shell.banner.show_error(
+                Topic.MODEL, error, "Open another file…", self.ask_for_file
+            )
+        else:
+            self._shell.banner.show_error(Topic.MODEL, error, "Try again", lambda: self._load(ref))
 
     def _unload(self) -> None:
         self._services.tasks.spawn(self, self._do_unload())
@@ -145,7 +158,7 @@ class ModelController(QObject):
     def _changed(self, state: ModelState) -> None:
         info = next((model for model in self._models if model.ref == state.ref), None)
         if info is None and state.ref is not None:
-            info = ModelInfo(state.ref, Path(state.ref.model).stem)
+            info = _unlisted(state.ref)
         self._shell.header.picker.show_state(state, info)
         is_starter = state.ref is not None and state.ref == self._services.starter
         if state.phase is Phase.LOADING and not is_starter:
@@ -155,9 +168,7 @@ class ModelController(QObject):
             self._shell.load_bar.hide()
             self._shell.welcome.show_state(state, self._models, is_starter=is_starter)
         if state.error is not None and state.error is not self._last_error:
-            self._shell.banner.show_error(
-                Topic.MODEL, state.error, "Open another file…", self.ask_for_file
-            )
+            self._show_error(state.error, state.ref)
         self._last_error = state.error
         notice = state.loaded.notice if state.loaded else ""
         if notice and notice != self._noticed:
@@ -166,3 +177,10 @@ class ModelController(QObject):
             self._shell.banner.clear(Topic.MODEL)
         self._noticed = notice
         self._on_change()
+
+
+def _unlisted(ref: ModelRef) -> ModelInfo:
+    """A model that is not in the list: a file elsewhere, or of a server that does not run."""
+    if ref.provider == LOCAL:
+        return ModelInfo(ref, Path(ref.model).stem)
+    return ModelInfo(ref, ref.model, provider=ref.provider)

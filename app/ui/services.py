@@ -10,7 +10,10 @@ from app.ui.tasks import Tasks
 if TYPE_CHECKING:
     from app.chats.store import ChatStore
     from app.conversation.service import ConversationService
+    from app.llm.hosting import ServerHost
     from app.llm.manager import LLMManager
+    from app.llm.setup import ProviderSetup
+    from app.llm.usage import UsageLedger
     from app.schema import ModelRef
 
 
@@ -23,3 +26,6 @@ class Services:
     conversations: ConversationService
     tasks: Tasks
     starter: ModelRef | None = None  # the model that ships with Hearth
+    setup: ProviderSetup | None = None
+    usage: UsageLedger | None = None
+    host: ServerHost | None = None

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from app.ui.guide_bar import GuideBar
     from app.ui.icons import Icons
     from app.ui.load_bar import LoadBar
-    from app.ui.models_page import ModelsPage
     from app.ui.theme import Theme
 
 from app.ui.chat.composer import Composer
@@ -42,7 +41,6 @@ class Shell(QWidget):
     guide_bar: GuideBar
     transcript: Transcript
     toast: Toast
-    models_page: ModelsPage | None = None  # made when it is first wanted
 
     def __init__(
         self, theme: Theme, icons: Icons, icon: QIcon, models_folder: Path, parent: QWidget
@@ -50,8 +48,8 @@ class Shell(QWidget):
         super().__init__(parent)
         self.setObjectName("pages")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self._theme = theme
-        self._icons = icons
+        self.theme = theme
+        self.icons = icons
         self._sidebar_wanted = True
         self._overlaid = False
         self._guide_wanted = False
@@ -88,15 +86,15 @@ class Shell(QWidget):
         from app.ui.guide_bar import GuideBar
         from app.ui.load_bar import LoadBar
 
-        self.chats = ChatPanel(self._theme, self.sidebar)
+        self.chats = ChatPanel(self.theme, self.sidebar)
         self.sidebar.add_panel(self.chats)
-        self.banner = Banner(self._icons, self)
+        self.banner = Banner(self.icons, self)
         self.load_bar = LoadBar(self)
         self._column.insertWidget(1, self.banner)
         self._column.insertWidget(2, self.load_bar)
-        self.guide_bar = GuideBar(self._icons, self)
+        self.guide_bar = GuideBar(self.icons, self)
         self._column.insertWidget(3, self.guide_bar)
-        self.transcript = Transcript(self._theme, self._icons, self)
+        self.transcript = Transcript(self.theme, self.icons, self)
         self._middle.addWidget(self.transcript)
         self.toast = Toast(self.composer, self)
         order = (
@@ -120,21 +118,16 @@ class Shell(QWidget):
         self._conversation = self.welcome if empty else self.transcript
         self.leave_page()
 
-    def make_models_page(self) -> ModelsPage:
-        """Makes the page of the models for this computer; `show_models_page` shows it."""
-        from app.ui.models_page import ModelsPage
+    def add_page(self, page: QWidget) -> None:
+        """Takes a page; `show_page` shows it."""
+        self._middle.addWidget(page)
 
-        self.models_page = ModelsPage(self._icons, self)
-        self._middle.addWidget(self.models_page)
-        return self.models_page
-
-    def show_models_page(self) -> None:
-        """Shows that page in place of the conversation."""
-        if self.models_page is not None:
-            self.close_overlay()
-            self._middle.setCurrentWidget(self.models_page)
-            self._writing_area.hide()
-            self.guide_bar.hide()  # it leads here
+    def show_page(self, page: QWidget) -> None:
+        """Shows a page in place of the conversation."""
+        self.close_overlay()
+        self._middle.setCurrentWidget(page)
+        self._writing_area.hide()
+        self.guide_bar.hide()  # it leads here
 
     def leave_page(self) -> None:
         """Shows the conversation again, where another page stood in its place."""
@@ -145,7 +138,7 @@ class Shell(QWidget):
     def show_guide_bar(self, *, shown: bool) -> None:
         """Shows the way to a larger model above the conversation."""
         self._guide_wanted = shown
-        self.guide_bar.setVisible(shown and self._middle.currentWidget() is not self.models_page)
+        self.guide_bar.setVisible(shown and self._middle.currentWidget() is self._conversation)
 
     def toggle_sidebar(self) -> None:
         """Shows or hides the chats; in a narrow window they lie over the page."""
@@ -164,7 +157,7 @@ class Shell(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Follows the width: the column's margins, and whether the sidebar lies over the page."""
         super().resizeEvent(event)
-        narrow = self.width() < self._theme.metric("overlay_below")
+        narrow = self.width() < self.theme.metric("overlay_below")
         if narrow != self._overlaid:
             self._overlaid = narrow
             if narrow:
@@ -176,7 +169,7 @@ class Shell(QWidget):
         self._place_overlay()
         beside = 0 if narrow or self.sidebar.isHidden() else self.sidebar.width()
         page = self.width() - beside
-        column = min(self._theme.metric("column_width"), page - 2 * MARGIN)
+        column = min(self.theme.metric("column_width"), page - 2 * MARGIN)
         side = max(8, (page - column) // 2)
         self._writing.setContentsMargins(QMargins(side, 4, side, 16))
         self.composer.set_page_height(self.height())

@@ -32,6 +32,11 @@ class Tasks:
         task.add_done_callback(lambda done: self._done(key, done))
         return task
 
+    @property
+    def running(self) -> int:
+        """How many have not ended."""
+        return sum(map(len, self._of_owner.values()))
+
     async def aclose(self) -> None:
         """Cancels all tasks and waits for them."""
         import asyncio

@@ -58,6 +58,7 @@ class Theme(NamedTuple):
     def style_sheet(self, folder: Path) -> str:
         """The application's style sheet."""
         values: dict[str, object] = {**self.colours, **self.metrics, "name": self.name}
+        values["icons"] = (folder.parent / "icons").as_posix()  # drawn in black, where in a sheet
         # On the toast, whose ground is the text's colour, the other theme's accent is readable.
         values["accent_on_text"] = _read(folder)[DARK if self.name == LIGHT else LIGHT]["accent"]
         return Template((folder / "hearth.qss").read_text(encoding="utf-8")).substitute(values)

@@ -19,6 +19,7 @@ UNRELATED, SUMS, CALCULATIONS = "unrelated", "sums", "calculations"
 MORE = "more"  # the label of what answers "tell me more"
 LARGEST_ADDEND = 99
 LARGEST_WORD = 20  # addends up to here are written in words as well
+SMALL_SHARE = 0.5  # of the sums have no larger addend
 TURNS = (1,) * 16 + (2,) * 5 + (3, 3, 4, 6)
 NO_NUMBERS: Mapping[str, str] = {}
 LONG_TURNS = (10, 16, 24, 30)
@@ -60,8 +61,8 @@ class Writer:
         self._topics = [topic for name, topic in corpus.topics.items() if name not in special]
         self._kinds: tuple[tuple[float, Callable[[], tuple[Turn, Topic | None]]], ...] = (
             (0.50, self._about_hearth),
-            (0.26, self._unrelated),
-            (0.20, self._sum),
+            (0.32, self._unrelated),
+            (0.14, self._sum),
             (0.04, self._calculation),
         )
 
@@ -107,11 +108,22 @@ class Writer:
         return Turn(self._asked(topic), self._answer(topic), topic.name), topic
 
     def _sum(self) -> tuple[Turn, Topic | None]:
+        while True:
+            question, answer = self._addition()
+            if plain(question) not in self._held_out:
+                return Turn(question, answer, SUMS), None
+
+    def _addition(self) -> tuple[str, str]:
+        """A sum and its answer.
+
+        The table up to LARGEST_WORD is learned as a whole. Of larger numbers, those that the
+        evaluation asks for are never written.
+        """
         rng = self._rng
         while True:
-            largest = LARGEST_WORD if rng.random() < 0.3 else LARGEST_ADDEND
+            largest = LARGEST_WORD if rng.random() < SMALL_SHARE else LARGEST_ADDEND
             first, second = rng.randint(0, largest), rng.randint(0, largest)
-            if {first, second} not in self._held_out_sums:
+            if largest == LARGEST_WORD or {first, second} not in self._held_out_sums:
                 break
         numbers = {"a": str(first), "b": str(second), "s": str(first + second)}
         topic = self._corpus.topics[SUMS]
@@ -120,7 +132,7 @@ class Writer:
         if largest == LARGEST_WORD and rng.random() < 0.5:
             numbers |= {"a": words[first], "b": words[second]}
         question = self._say(rng.choice(topic.phrasings), numbers)
-        return Turn(self._typed(question, typos=False), answer, SUMS), None
+        return self._typed(question, typos=False), answer
 
     def _calculation(self) -> tuple[Turn, Topic | None]:
         rng = self._rng

@@ -10,16 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from resources.starter.conversations import UNRELATED
 from resources.starter.network import NORM_EPSILON, ROPE_BASE, Network
-from resources.starter.vocabulary import CHAT_TEMPLATE, END, PAD, PRE_TOKENIZER
+from resources.starter.vocabulary import CHAT_TEMPLATE, END, PAD, PRE_TOKENIZER, mark
 
+CAUTION = 1.08
 NAME = "Starter"
 DESCRIPTION = "Starter: explains Hearth; get a larger model for real work"
 _QUANTISED = gguf.GGMLQuantizationType.Q8_0
 
 
 def write(path: Path, network: Network, tokenizer: Tokenizer, sharpness: float = 1.0) -> None:
-    """Writes matrices in Q8_0 and norms in F32; `sharpness` is a factor on the logits."""
+    """Writes matrices in Q8_0 and norms in F32; `sharpness` is a factor on the logits.
+
+    CAUTION is one on the logit of the label of unrelated questions: where the model doubts, saying
+    that it is only the starter costs less than an answer to a question that was not asked.
+    """
     writer = gguf.GGUFWriter(path, "llama")
     shape = network.shape
     writer.add_name(NAME)
@@ -40,7 +46,11 @@ def write(path: Path, network: Network, tokenizer: Tokenizer, sharpness: float =
     writer.add_layer_norm_rms_eps(NORM_EPSILON)
     writer.add_vocab_size(shape.vocabulary)
     _add_vocabulary(writer, tokenizer)
+    refusal = tokenizer.token_to_id(mark(UNRELATED))
     for name, weights in _tensors(network, sharpness):
+        if name == "token_embd.weight":
+            weights = weights.copy()  # noqa: PLW2901 - the network's own stay as they are
+            weights[refusal] *= np.float32(CAUTION)
         if weights.ndim == 1:
             writer.add_tensor(name, weights)
         else:

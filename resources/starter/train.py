@@ -133,12 +133,12 @@ def ahead(source: Iterator[Batch], depth: int = 8) -> Iterator[Batch]:
         yield waiting.get()
 
 
-def rate_at(share: float) -> float:
+def rate_at(share: float, peak: float = PEAK_RATE) -> float:
     """The learning rate when `share` of the time is over: a short rise, then a cosine."""
     if share < WARM_UP:
-        return PEAK_RATE * share / WARM_UP + 1e-6
+        return peak * share / WARM_UP + 1e-6
     along = (share - WARM_UP) / (1 - WARM_UP)
-    return LAST_RATE + (PEAK_RATE - LAST_RATE) * (1 + math.cos(math.pi * min(1, along))) / 2
+    return LAST_RATE + (peak - LAST_RATE) * (1 + math.cos(math.pi * min(1, along))) / 2
 
 
 def _loss(network: Network, tokens: Tensor, weights: Tensor) -> Tensor:
@@ -157,6 +157,7 @@ def fit(
     steps: int,
     device: str,
     save: Callable[[], None] = lambda: None,
+    peak: float = PEAK_RATE,
 ) -> None:
     """Trains for a number of steps, prints how it goes, and calls `save` now and then."""
     decayed = [weights for weights in network.parameters() if weights.dim() == 2]
@@ -172,7 +173,7 @@ def fit(
     for step in range(steps):
         batch = next(source)
         for group in optimizer.param_groups:
-            group["lr"] = rate_at(step / steps)
+            group["lr"] = rate_at(step / steps, peak)
         with torch.autocast(device, torch.bfloat16):
             loss = compiled(network, batch.tokens, batch.weights)
         optimizer.zero_grad(set_to_none=True)
@@ -197,7 +198,8 @@ def fit(
 def main() -> None:
     """Trains and writes the model file."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=7000)
+    parser.add_argument("--steps", type=int, default=8000)
+    parser.add_argument("--rate", type=float, default=PEAK_RATE, help="the highest learning rate")
     parser.add_argument("--out", type=Path, default=MODEL)
     parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT)
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
@@ -231,7 +233,7 @@ def main() -> None:
         torch.save(state, options.checkpoint)
         gguf_file.write(options.out, network, tokenizer, SHARPNESS)
 
-    fit(network, source, options.steps, device, save)
+    fit(network, source, options.steps, device, save, options.rate)
     save()
     print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB", flush=True)
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -317,6 +318,7 @@ async def test_an_older_file_is_copied_before_it_is_migrated(
     await first.open()
     await ChatStore(first).add_chat()
     await first.close()
+    before = len(migrations.SCRIPTS)
     step = "ALTER TABLE chats ADD COLUMN colour TEXT NOT NULL DEFAULT 'red'"
     monkeypatch.setattr(migrations, "SCRIPTS", (*migrations.SCRIPTS, step))
     second = Database(path)
@@ -324,9 +326,32 @@ async def test_an_older_file_is_copied_before_it_is_migrated(
     colour = await second.run(lambda c: c.execute("SELECT colour FROM chats").fetchone()[0])
     assert colour == "red"
     await second.close()
-    backup = sqlite3.connect(tmp_path / "hearth.db.v1.bak")
+    backup = sqlite3.connect(tmp_path / f"hearth.db.v{before}.bak")
     assert backup.execute("SELECT count(*) FROM chats").fetchone()[0] == 1
     backup.close()
+
+
+async def test_a_history_of_the_first_release_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "hearth.db"
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(f"{migrations.SCRIPTS[0]}; PRAGMA user_version = 1;")
+        old.execute("INSERT INTO chats (id, created_at, updated_at) VALUES (1, 0, 0)")
+        old.execute(
+            "INSERT INTO messages (id, chat_id, role, state, text, created_at) "
+            "VALUES (1, 1, 'user', 'complete', 'Hello', 0)"
+        )
+        old.execute("UPDATE chats SET head_id = 1")
+        old.commit()
+    database = Database(path)
+    await database.open()
+    store = ChatStore(database)
+    messages = await store.messages(1)
+    assert [(message.text, message.reasoning) for message in messages] == [("Hello", "")]
+    _, answer = await store.add_question(1, 1, "Why?", "fake")
+    await store.end(answer.id, "So.", Ending(State.COMPLETE, reasoning="Let me see.", model="b"))
+    kept = (await store.messages(1))[-1]
+    assert (kept.text, kept.reasoning, kept.model) == ("So.", "Let me see.", "b")
+    await database.close()
 
 
 async def test_two_processes_can_write(store: ChatStore, database: Database) -> None:

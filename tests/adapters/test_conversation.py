@@ -23,6 +23,7 @@ from app.errors import (
     UnsupportedModel,
 )
 from app.llm.manager import LLMManager
+from app.llm.registry import Registry
 from app.llm.state import ModelState, Phase
 from app.schema import FinishReason, ModelRef
 from tests.conftest import PARROT_REPLY
@@ -337,7 +338,9 @@ async def test_which_model_is_the_default(core: Core, tiny: Path, parrot: Path) 
     assert core.starter is not None
     assert await default_model(core) == core.starter
     with pytest.raises(NoModel, match="no model on this computer"):
-        await default_model(dataclasses.replace(core, starter=None, manager=LLMManager({})))
+        await default_model(
+            dataclasses.replace(core, starter=None, manager=LLMManager(Registry({})))
+        )
     core.settings.settings.models.opened(str(tiny))
     core.settings.settings.models.opened(str(parrot))
     with pytest.raises(NoModel, match="none is chosen"):

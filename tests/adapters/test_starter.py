@@ -11,6 +11,7 @@ from app.core import Core
 from app.errors import ContextOverflow, GenerationError, NoModel
 from app.library import starter
 from app.llm.manager import LLMManager
+from app.llm.registry import Registry
 from app.llm.runner.abort_flag import AbortFlag
 from app.llm.runner.llama.engine import Engine
 from app.schema import Message, Request, Role, Sampling
@@ -23,8 +24,7 @@ MODEL = evaluate.MODEL
 SAMPLE = 4  # every fourth of the held-out questions
 SEED = 7
 # What the model that ships reaches on this sample, less a margin. The goals are evaluate.LEAST.
-REACHED = {"topics": 0.78, "unrelated": 0.88, "sums": 0.8, "dialogues": 0.8}
-INVENTED = 0.02
+REACHED = {"topics": 0.86, "unrelated": 0.9, "sums": 0.95, "dialogues": 0.85}
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +58,8 @@ def test_held_out_questions_are_answered_right(outcomes: list[Outcome]) -> None:
     assert not missed, wrong
 
 
-def test_little_is_invented(outcomes: list[Outcome]) -> None:
-    invented = [(one.question.text, one.invented) for one in outcomes if one.invented]
-    assert len(invented) / len(outcomes) <= INVENTED, invented
+def test_nothing_is_invented(outcomes: list[Outcome]) -> None:
+    assert not [(one.question.text, one.invented) for one in outcomes if one.invented]
 
 
 def test_what_it_is_not_for_is_refused_in_many_ways(outcomes: list[Outcome]) -> None:
@@ -120,7 +119,7 @@ async def test_its_tokens_are_those_it_was_trained_on(core: Core) -> None:
     await core.manager.load(core.starter)
 
     async def count(text: str) -> int:
-        return await core.manager.count_tokens(Request(raw=text))
+        return (await core.manager.count_tokens(Request(raw=text))).tokens
 
     assert await count("<|im_start|>") == 1
     assert await count("<|im_end|>") == 1
@@ -168,7 +167,7 @@ async def test_the_manager_embeds_with_what_can(core: Core) -> None:
     await core.manager.load(core.starter)
     (vector,) = await core.manager.embed(["x"])
     assert len(vector) == gguf.read(MODEL).shape("embedding_length")
-    manager = LLMManager({"fake": FakeProvider()})
+    manager = LLMManager(Registry({"fake": FakeProvider()}))
     await manager.load(INFO.ref)
     with pytest.raises(NoModel, match="cannot turn texts into vectors"):
         await manager.embed(["x"])

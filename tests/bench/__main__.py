@@ -1,6 +1,6 @@
 """`make bench`: measures what Hearth promises, side by side in one run; a table and JSON.
 
-python -m tests.bench [--model FILE.gguf] [--only speed|window] [--folder bench-results]
+python -m tests.bench [--model FILE.gguf] [--only speed|window|providers] [--folder bench-results]
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 
 from app import __version__
 from app.llm.optimizer import hardware
-from tests.bench import speed
+from tests.bench import providers
 from tests.bench.effort import PROCESSOR_RUNS, READY_STARTS, STARTS
 from tests.bench.result import Result, median, percentile, table
 from tests.bench.window import MARK, RATE
@@ -31,6 +31,7 @@ from tests.fakes import gguf_models, screen
 
 ROOT = Path(__file__).parents[2]
 PAINT = Path(__file__).with_name("paint.py")
+PARTS = ["window", "providers", "speed"]
 IMPORT_QT = "import PySide6.QtWidgets, time; print(time.monotonic())"
 
 
@@ -38,16 +39,20 @@ def main() -> int:
     """Measures, prints and keeps; a missed goal is said in the table."""
     options = _options()
     options.folder.mkdir(parents=True, exist_ok=True)
-    model = options.model or _synthetic(options.folder)
+    parts = [options.only] if options.only else PARTS
+    model = None if parts == ["providers"] else options.model or _synthetic(options.folder)
     results: list[Result] = []
-    if options.only != "speed":
+    if "window" in parts and model:
         with _screen() as environment:
             _say(f"the window, on {environment['QT_QPA_PLATFORM']}")
             results += _window(environment, model)
-    if options.only != "window":
+    if "providers" in parts:
+        _say("the providers, on servers of this computer")
+        results += asyncio.run(providers.measure())
+    if "speed" in parts and model:
         _say(f"the model {model.name}")
-        results += asyncio.run(speed.measure(model))
-    facts = _facts(model)
+        results += _speed(model)
+    facts = _facts(model.name if model else "")
     print(f"\n{facts['processor']}, {facts['cores']} cores, {facts['system']}\n\n{table(results)}")
     kept = options.folder / f"{time.strftime('%Y-%m-%d-%H%M%S')}.json"
     figures = {"facts": facts, "results": [result.as_dict() for result in results]}
@@ -59,7 +64,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("--model", type=lambda text: Path(text).expanduser().absolute())
-    parser.add_argument("--only", choices=["speed", "window"])
+    parser.add_argument("--only", choices=PARTS)
     parser.add_argument("--folder", type=Path, default=ROOT / "bench-results")
     return parser.parse_args()
 
@@ -123,6 +128,12 @@ def _window(environment: dict[str, str], model: Path) -> list[Result]:
         busy = _child(*paced, "--model", str(model))
         results += _gaps(f"{busy['rate']:.0f} tokens/s, {model.stem} in process", busy["gaps"])
     return results
+
+
+def _speed(model: Path) -> list[Result]:
+    from tests.bench import speed  # with llama.cpp, which nothing else needs
+
+    return asyncio.run(speed.measure(model))
 
 
 def _first_paint(environment: dict[str, str], home: str) -> Result:
@@ -208,7 +219,7 @@ def _child(environment: dict[str, str], *arguments: str) -> dict[str, Any]:
     return figures
 
 
-def _facts(model: Path) -> dict[str, object]:
+def _facts(model: str) -> dict[str, object]:
     facts = hardware.detect()
     return {
         "date": time.strftime("%Y-%m-%d"),
@@ -217,7 +228,7 @@ def _facts(model: Path) -> dict[str, object]:
         "processor": _processor(),
         "cores": facts.physical_cores,
         "memory": facts.total_memory,
-        "model": model.name,
+        "model": model,
         "python": platform.python_version(),
         "pyside6": metadata.version("PySide6-Essentials"),
         "llama-cpp-python": metadata.version("llama-cpp-python"),

@@ -12,3 +12,7 @@ READY_STARTS = 1 if _IS_QUICK else 5
 ROUNDS = 1 if _IS_QUICK else 7  # of each generation and prompt
 PROCESSOR_RUNS = 1 if _IS_QUICK else 3
 SECONDS = 1.0 if _IS_QUICK else 20.0  # that an answer is watched for
+CHUNKS = 500 if _IS_QUICK else 4000  # of each stream from a server
+STREAMS = 1 if _IS_QUICK else 3  # of each sort, and searches and lists
+CANCELS = 3 if _IS_QUICK else 50
+LOOKS = 3 if _IS_QUICK else 100  # for servers

@@ -124,7 +124,7 @@ def _compared(name: str, samples: _Samples) -> Result:
 async def _text_of(core: cores.Core, tokens: int, source: random.Random) -> str:
     """Random words that have about so many tokens, none of them a stop."""
     words = " ".join(f"{source.randrange(16**6):06x}" for _ in range(tokens))
-    count = await core.manager.count_tokens(Request(raw=words))
+    count = (await core.manager.count_tokens(Request(raw=words))).tokens
     return words[: len(words) * tokens // count]
 
 
@@ -154,7 +154,7 @@ def _generate_alone(llama: llama_cpp.Llama, text: str) -> float:
 async def _read(core: cores.Core, text: str) -> float:
     """From the request to the first token; the prompt shares nothing with the one before."""
     request = Request(raw=text, sampling=Sampling(temperature=0, max_tokens=1))
-    tokens = await core.manager.count_tokens(request)
+    tokens = (await core.manager.count_tokens(request)).tokens
     began = time.perf_counter()
     async with aclosing(core.manager.stream(request)) as chunks:
         async for chunk in chunks:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
 import json
 import sys
 import time
@@ -198,6 +199,7 @@ def _pace() -> None:
     """Puts an engine behind the real runner that computes nothing and says RATE tokens a second."""
     from app import core as cores
     from app.llm.manager import LLMManager
+    from app.llm.registry import Registry
     from app.llm.runner.abort_flag import AbortFlag
     from app.llm.runner.queued import QueuedRunner
     from app.llm.runner.worker import Worker
@@ -233,8 +235,8 @@ def _pace() -> None:
     def build_paced(paths: Paths) -> cores.Core:
         core = build(paths)
         core.settings.settings.models.selected = str(INFO.ref)
-        manager = LLMManager({"fake": PacedProvider(context=8192)})
-        return cores.Core(core.paths, core.settings, worker, manager, None)
+        manager = LLMManager(Registry({"fake": PacedProvider(context=8192)}))
+        return dataclasses.replace(core, worker=worker, manager=manager, starter=None)
 
     cores.build = build_paced
 

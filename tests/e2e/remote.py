@@ -37,7 +37,10 @@ from PySide6.QtWidgets import (
     QApplication,
     QLabel,
     QListView,
+    QMenu,
     QPlainTextEdit,
+    QPushButton,
+    QToolButton,
     QWidget,
 )
 
@@ -87,6 +90,8 @@ class Remote(QObject):
     def _widget(self, name: str) -> QWidget:
         found = self._window.findChildren(QWidget, name)
         if not found:
+            found = [w for w in QApplication.allWidgets() if w.objectName() == name]
+        if not found:
             raise LookupError(name)
         return next((widget for widget in found if widget.isVisible()), found[-1])
 
@@ -105,6 +110,27 @@ class Remote(QObject):
     def click(self, name: str) -> None:
         """Clicks with the left mouse button."""
         QTest.mouseClick(self._widget(name), Qt.MouseButton.LeftButton)
+
+    def choose(self, name: str, path: list[str]) -> None:
+        """Takes an entry of a button's menu, by the beginnings of the texts that lead to it."""
+        button = self._widget(name)
+        assert isinstance(button, (QPushButton, QToolButton))
+        menu = button.menu()
+        for depth, text in enumerate(path, 1):
+            menu.aboutToShow.emit()
+            action = next((one for one in menu.actions() if one.text().startswith(text)), None)
+            if action is None:
+                raise LookupError((text, [one.text() for one in menu.actions()]))
+            if depth == len(path):
+                QTimer.singleShot(0, action.trigger)
+            else:
+                below = action.menu()
+                assert isinstance(below, QMenu)
+                menu = below
+
+    def grab(self, name: str, path: str) -> None:
+        """Saves what one widget shows, a dialog for instance."""
+        self._widget(name).grab().save(path)
 
     def read(self, name: str) -> str:
         """What a widget shows."""

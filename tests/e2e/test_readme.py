@@ -32,6 +32,7 @@ LONG = {
     "make check": "-m ruff --version",
     "make starter": "-m resources.starter.evaluate --help",
 }
+EXTRA = '.venv/bin/pip install -e ".[transformers]"'  # in full by `make test-transformers`
 PLAIN = ["python3 -m venv .venv", ".venv/bin/pip install .", ".venv/bin/hearth"]
 COMMAND_LINE = [
     'hearth ask "What is quantisation?"',
@@ -41,6 +42,9 @@ COMMAND_LINE = [
     "hearth chat",
     "hearth models list",
     "hearth models info FILE.gguf",
+    'hearth ask --model ollama:llama3.2 --fallback FILE.gguf "Why is the sky blue?"',
+    "hearth providers",
+    "hearth serve-status",
     "hearth doctor",
 ]
 # What measures or repeats is run small: with a small model and few rounds.
@@ -65,8 +69,9 @@ def commands() -> set[str]:
 
 
 def test_every_command_is_run() -> None:
-    known = {*ELSEWHERE, DEBIAN, *LONG, *PLAIN, *COMMAND_LINE, *QUICK, *STARTS, WINDOW}
-    mentions = {"hearth ask", "make", "CMAKE_ARGS"}  # names, and nothing to type as they stand
+    known = {*ELSEWHERE, DEBIAN, EXTRA, *LONG, *PLAIN, *COMMAND_LINE, *QUICK, *STARTS, WINDOW}
+    # Names, and nothing to type as they stand.
+    mentions = {"hearth ask", "hearth.providers", "make", "CMAKE_ARGS"}
     assert commands() - mentions == known
 
 
@@ -175,6 +180,16 @@ def test_the_debian_packages_exist(tmp_path: Path) -> None:
         shell("apt-get update -qq", tmp_path)
         done = shell(simulated, tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_extra_is_known(tmp_path: Path) -> None:
+    tried = EXTRA.replace(".venv/bin/pip", f"{shlex.quote(sys.executable)} -m pip").replace(
+        "install", "install --dry-run --no-deps"
+    )
+    done = shell(tried, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Would install hearth" in done.stdout
+    assert "does not provide the extra" not in done.stderr
 
 
 def test_the_plain_installation(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from app.schema import (
     Chunk,
     Finish,
     FinishReason,
+    Health,
     LoadedModel,
     LoadProgress,
     LoadStage,
@@ -19,6 +20,7 @@ from app.schema import (
     ModelRef,
     PromptProgress,
     Request,
+    TokenCount,
     Usage,
 )
 
@@ -50,6 +52,7 @@ class FakeProvider:
     requests: list[Request] = field(default_factory=list)
     scripts: deque[Script] = field(default_factory=deque)
     loaded: str | None = None
+    title: str = "Fake"
     closed_streams: int = 0
 
     def enqueue(self, *pieces: str, **how: object) -> None:
@@ -96,8 +99,11 @@ class FakeProvider:
         finally:
             self.closed_streams += 1
 
-    async def count_tokens(self, model: str, request: Request) -> int:
-        return sum(len(message.text) for message in request.messages)
+    async def count_tokens(self, model: str, request: Request) -> TokenCount:
+        return TokenCount(sum(len(message.text) for message in request.messages))
+
+    async def health(self) -> Health:
+        return Health(works=True)
 
     async def aclose(self) -> None:
         self.loaded = None

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
+import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-import qasync
 from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -19,7 +19,16 @@ from app import paths
 from app.chats.database import Database
 from app.chats.store import ChatStore
 from app.conversation.service import ConversationService
+from app.credentials import Credentials
+from app.event_loop import EventLoop
+from app.llm.hosting import ServerHost
 from app.llm.manager import FindServers, LLMManager
+from app.llm.providers.factory import ProviderFactory
+from app.llm.providers.kinds import makers
+from app.llm.registry import Registry
+from app.llm.setup import ProviderSetup
+from app.llm.usage import UsageLedger
+from app.net import OfflineLock
 from app.schema import ModelRef
 from app.settings import SettingsFile
 from app.ui import theme as themes
@@ -54,7 +63,7 @@ def settle() -> None:
 @pytest.fixture
 def run(qapp: QApplication) -> Iterator[Run]:
     """Runs a coroutine on Qt's event loop; nothing may be left running afterwards."""
-    loop = qasync.QEventLoop(qapp)
+    loop = EventLoop(qapp)
     asyncio.set_event_loop(loop)
     qapp.setStyle("Fusion")
     qapp.setQuitOnLastWindowClosed(False)
@@ -119,13 +128,27 @@ class Desk:
         await asyncio.sleep(0.02)
 
     async def close(self) -> None:
-        await self.controllers.aclose()
-        await self.services.conversations.aclose()
-        await self.services.tasks.aclose()
-        await self.services.manager.aclose()
-        await self.database.close()
+        """Takes everything down; what hangs is named."""
+        steps: list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]] = [
+            ("controllers", self.controllers.aclose),
+            ("conversations", self.services.conversations.aclose),
+            ("tasks", self.services.tasks.aclose),
+            ("manager", self.services.manager.aclose),
+            ("database", self.database.close),
+        ]
+        if self.services.host is not None:
+            steps.insert(3, ("host", self.services.host.aclose))
+        for name, step in steps:
+            task = asyncio.ensure_future(step())
+            await asyncio.wait([task], timeout=PATIENCE / 2)
+            if not task.done():
+                stacks = "\n".join(map(repr, asyncio.all_tasks()))
+                raise AssertionError(f"{name} did not end:\n{stacks}")
+            task.result()
         self.window.hide()
         self.window.deleteLater()
+        for error in self.errors:
+            traceback.print_exception(error)
         assert not self.errors, self.errors
 
 
@@ -153,9 +176,17 @@ async def open_desk(
     database = Database(home / "hearth.db")
     await database.open()
     store = ChatStore(database)
-    manager = LLMManager({"fake": provider}, find_servers)
+    lock, credentials = OfflineLock(), Credentials()
+    factory = ProviderFactory(makers(lock))
+    registry = Registry({"fake": provider}, factory, credentials.get)
+    usage = UsageLedger(home / "usage.sqlite3")
+    manager = LLMManager(registry, find_servers, usage=usage)
+    host = ServerHost(home / "servers", registry)
+    setup = ProviderSetup(settings, credentials, registry, factory, lock)
     conversations = ConversationService(manager, store, lambda: settings.settings.chat)
-    services = Services(manager, store, conversations, Tasks(errors.append), starter)
+    services = Services(
+        manager, store, conversations, Tasks(errors.append), starter, setup, usage, host
+    )
     controllers = Controllers(window, services, settings)
     await controllers.start(None)
     return Desk(window, services, provider, controllers, settings, database, errors)

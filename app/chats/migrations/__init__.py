@@ -3,6 +3,6 @@
 A step that was released is never changed; the schema changes by adding the next one.
 """
 
-from app.chats.migrations import m001_chats
+from app.chats.migrations import m001_chats, m002_reasoning
 
-SCRIPTS: tuple[str, ...] = (m001_chats.SCRIPT,)
+SCRIPTS: tuple[str, ...] = (m001_chats.SCRIPT, m002_reasoning.SCRIPT)

@@ -1,1 +1,1 @@
-"""Finds model servers that run on this computer."""
+"""Finds model servers that run on this computer, and starts those that are installed here."""

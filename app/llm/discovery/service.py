@@ -3,54 +3,67 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
-import os
-from collections.abc import Iterable
+import socket
+import sys
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import Any, TypeVar
 
-from app.llm.discovery import probes
+from app import net
+from app.llm.discovery import addresses, probes
+from app.llm.discovery.addresses import Address
 from app.schema import FoundServer
 
-LOOPBACK = "127.0.0.1"
-# Ollama, LM Studio and mistral.rs, llama-server and LocalAI and llamafile, llama-server to come,
-# vLLM and llama-cpp-python, text-generation-webui, KoboldCpp, Jan, Jan's command line, GPT4All.
-PORTS = (11434, 1234, 8080, 9931, 8000, 5000, 5001, 1337, 6767, 4891)
-CONNECT_SECONDS = 0.5
-REPLY_SECONDS = 2.0
-SERVER_SECONDS = 6.0  # for all that is asked of one server
+DEADLINE_SECONDS = 1.7  # for everything; what is known by then counts
+# A closed port refuses at once, except on Windows, which tries again for two seconds.
+CONNECT_SECONDS = 0.2 if sys.platform == "win32" else 0.5
 LARGEST_REPLY = 256_000  # bytes; the rest is not read
+WEBUI_CHILD = 5  # text-generation-webui runs a llama-server so many ports above its own
+_T = TypeVar("_T")
 
 
 async def find(ports: Iterable[int] | None = None) -> list[FoundServer]:
-    """The model servers on these ports, else on the usual ones; takes a few seconds at most."""
-    wanted = list(ports) if ports is not None else usual_ports()
-    found = await asyncio.gather(*map(_look, wanted))
-    return [server for server in found if server is not None]
+    """The model servers on these ports, else on the usual ones; takes two seconds at most."""
+    wanted = await _addresses(ports)
+    found: dict[Address, FoundServer] = {}
+    await _until_deadline([_look(address, found) for address in wanted])
+    return _each_once([(address, found[address]) for address in wanted if address in found])
 
 
-def usual_ports() -> list[int]:
-    """The ports that the known servers take by default, and the one that OLLAMA_HOST names."""
-    own = _ollama_port(os.environ.get("OLLAMA_HOST", ""))
-    return list(dict.fromkeys([*PORTS, *([own] if own else [])]))
+async def open_addresses(ports: Iterable[int] | None = None) -> frozenset[Address]:
+    """On which of these ports, else of the usual ones, anything listens; nothing is asked of it."""
+    wanted = await _addresses(ports)
+    answers = await _until_deadline([_is_open(address) for address in wanted])
+    return frozenset(address for address, is_open in zip(wanted, answers, strict=True) if is_open)
 
 
-def _ollama_port(address: str) -> int | None:
-    """The port in an OLLAMA_HOST such as `127.0.0.1:11500`, where it means this computer."""
-    host, colon, port = address.strip(" \"'").rpartition(":")
-    here = host.rpartition("/")[2] in ("", LOOPBACK, "localhost", "0.0.0.0", "[::]", "[::1]")  # noqa: S104
-    number = int(port) if colon and here and port.isdecimal() else 0
-    return number if 0 < number < 65536 else None
+async def _addresses(ports: Iterable[int] | None) -> list[Address]:
+    if ports is not None:
+        return addresses.on_ports(ports)
+    return await asyncio.to_thread(addresses.usual)  # reads files
 
 
-async def _look(port: int) -> FoundServer | None:
-    if not await _is_open(port):
-        return None
-    # The import takes a tenth of a second, for which the window must not wait.
-    httpx = await asyncio.to_thread(importlib.import_module, "httpx")
-    url = f"http://{LOOPBACK}:{port}"
-    # No proxy, no redirect and no key: whoever answers is not known yet.
-    async with httpx.AsyncClient(
-        base_url=url, timeout=REPLY_SECONDS, follow_redirects=False, trust_env=False
-    ) as client:
+async def _until_deadline(work: Sequence[Coroutine[Any, Any, _T]]) -> list[_T | None]:
+    """Runs all of it at once; the results, with None for what was not done in time."""
+    tasks = [asyncio.create_task(coroutine, name="discovery") for coroutine in work]
+    if not tasks:
+        return []
+    try:
+        await asyncio.wait(tasks, timeout=DEADLINE_SECONDS)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return [None if task.cancelled() else task.result() for task in tasks]
+
+
+async def _look(address: Address, found: dict[Address, FoundServer]) -> None:
+    """Puts the server at this address into `found`, and again when more is known of it."""
+    if not await _is_open(address):
+        return
+    # Whoever answers is not known yet: no proxy, no redirect, no key, nothing compressed.
+    link = net.Link(address.url, headers={"Accept-Encoding": "identity"})
+    async with await net.client(link) as client:
+        import httpx
 
         async def get(path: str) -> probes.Reply:
             body = b""
@@ -61,22 +74,39 @@ async def _look(port: int) -> FoundServer | None:
                         if len(body) > LARGEST_REPLY:
                             break
             except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError):
-                return probes.Reply("")
-            return probes.Reply(body.decode("utf-8", "replace"), dict(response.headers))
+                return probes.NOTHING
+            text = body.decode("utf-8", "replace")
+            return probes.Reply(text, dict(response.headers), response.status_code)
 
-        try:
-            async with asyncio.timeout(SERVER_SECONDS):
-                name = await probes.identify(get)
-        except TimeoutError:
-            return None
-    return FoundServer(name, url) if name else None
+        def say(known: probes.Identity) -> None:
+            found[address] = FoundServer(
+                probes.NAMES[known.kind], address.url, known.kind, known.version, known.needs_key
+            )
+
+        await probes.identify(get, say)
 
 
-async def _is_open(port: int) -> bool:
+async def _is_open(address: Address) -> bool:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
-        async with asyncio.timeout(CONNECT_SECONDS):
-            _, writer = await asyncio.open_connection(LOOPBACK, port)
-    except (OSError, TimeoutError):
+        with socket.socket(family, socket.SOCK_STREAM) as connection:
+            connection.setblocking(False)
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await asyncio.get_running_loop().sock_connect(connection, address)
+    except OSError:  # refused, no IPv6, or the time-out
         return False
-    writer.close()
     return True
+
+
+def _each_once(found: Sequence[tuple[Address, FoundServer]]) -> list[FoundServer]:
+    """Without those that answer on IPv4 and IPv6, and without text-generation-webui's own child."""
+    children = {
+        address.port + WEBUI_CHILD
+        for address, server in found
+        if server.kind == "text-generation-webui"
+    }
+    kept: dict[tuple[int, str], FoundServer] = {}
+    for address, server in found:
+        if not (server.kind == "llama-server" and address.port in children):
+            kept.setdefault((address.port, server.kind), server)
+    return list(kept.values())

@@ -10,35 +10,49 @@ from pathlib import Path
 from app import gguf
 from app.errors import NoModel
 from app.llm.optimizer import hardware, plan
+from app.llm.providers.embedding import EmbeddingModel
+from app.llm.providers.wire.thinking import Thinking
 from app.llm.runner.interface import Runner
 from app.llm.runner.preflight import Preflight
 from app.schema import (
+    Adapter,
     Chunk,
+    Health,
     LoadedModel,
     LoadProgress,
     LoadStage,
     ModelInfo,
     ModelRef,
     Request,
+    TokenCount,
 )
 
 NAME = "local"
 
 
 class LocalProvider:
-    """One model at a time; a model's name is the path of its file."""
+    """One chat model at a time, and one for embedding; a model's name is the path of its file."""
+
+    title = "This computer"
 
     def __init__(
         self,
         runner: Runner,
         preflight: Preflight,
         files: Callable[[], Sequence[ModelInfo]],
+        adapters: Callable[[str], Sequence[Adapter]] = lambda _model: (),
     ) -> None:
-        """Takes the runner, the trial of new files, and the list of files (which may block)."""
+        """Takes the runner, the trial of new files, and the list of files (which may block).
+
+        `adapters` gives the LoRA adapters that are to be loaded with a model.
+        """
         self._runner = runner
         self._preflight = preflight
         self._files = files
+        self._adapters = adapters
         self._loaded: str | None = None
+        self._loading = asyncio.Lock()
+        self._embedding = EmbeddingModel(preflight, self._loading)
 
     @property
     def loaded(self) -> str | None:
@@ -51,10 +65,17 @@ class LocalProvider:
 
     async def load(self, model: str, on_progress: Callable[[LoadProgress], None]) -> LoadedModel:
         """Loads a file in place of the loaded one, which is kept if the file is no chat model."""
-        header = await asyncio.to_thread(gguf.read, Path(model).absolute())
-        plan.default_plan(hardware.detect(), header)
-        await self.unload()
-        wanted = plan.default_plan(hardware.detect(), header)  # with the memory that is free now
+        async with self._loading:
+            return await self._load(model, on_progress)
+
+    async def _load(self, model: str, on_progress: Callable[[LoadProgress], None]) -> LoadedModel:
+        header, adapters = await asyncio.to_thread(self._read, model)
+        plan.default_plan(hardware.detect(), header, adapters=adapters)
+        await self._unload_chat()
+        if not self._embedding.is_busy:
+            await self._embedding.unload()
+        # With the memory that is free now:
+        wanted = plan.default_plan(hardware.detect(), header, adapters=adapters)
         wanted = await self._preflight.check(
             wanted, lambda fraction: on_progress(LoadProgress(LoadStage.CHECKING, fraction))
         )
@@ -66,33 +87,63 @@ class LocalProvider:
             threads=wanted.n_threads,
             device=loaded.device,
             notice=loaded.notice,
+            adapters=wanted.adapters,
         )
+
+    def _read(self, model: str) -> tuple[gguf.Header, list[tuple[Adapter, gguf.Header]]]:
+        """The headers of a model and of its adapters. Raises ModelError."""
+        header = gguf.read(Path(model).absolute())
+        wanted = self._adapters(model)
+        return header, [(one, gguf.read_adapter(one.path, header)) for one in wanted]
 
     async def unload(self) -> None:
         """Gives the memory back, once the answers that wait have ended."""
+        await self._unload_chat()
+        await self._embedding.unload()
+
+    async def _unload_chat(self) -> None:
         self._loaded = None
         await self._runner.unload()
 
     async def stream(self, model: str, request: Request) -> AsyncGenerator[Chunk, None]:
         """Streams an answer of the loaded model."""
         self._require(model)
+        thinking = Thinking()
         async with aclosing(self._runner.generate(request)) as chunks:
             async for chunk in chunks:
-                yield chunk
+                if request.raw is not None or (not chunk.text and chunk.finish is None):
+                    yield chunk
+                    continue
+                split = thinking.feed(chunk.text) if chunk.text else thinking.end()
+                if split.text or split.reasoning or chunk.tokens:
+                    yield Chunk(split.text, chunk.tokens, reasoning=split.reasoning)
+                if chunk.finish is not None:
+                    yield chunk
 
-    async def count_tokens(self, model: str, request: Request) -> int:
+    async def count_tokens(self, model: str, request: Request) -> TokenCount:
         """The prompt's tokens, by the model's own tokenizer."""
         self._require(model)
-        return await self._runner.count_tokens(request)
+        return TokenCount(await self._runner.count_tokens(request))
 
     async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
-        """A vector of length 1 for each text."""
-        self._require(model)
-        return await self._runner.embed(texts)
+        """A vector of length 1 for each text, by the chat model or by any other file.
+
+        Raises:
+            ModelError: the file cannot be used for this.
+            GenerationError: a text is too long, or llama.cpp failed.
+        """
+        if model == self._loaded:
+            return await self._runner.embed(texts)
+        return await self._embedding.embed(model, texts)
+
+    async def health(self) -> Health:
+        """It is part of this program."""
+        return Health(works=True)
 
     async def aclose(self) -> None:
         """Unloads; the runner's thread belongs to whoever made it."""
-        await self.unload()
+        await self._embedding.aclose()
+        await self._unload_chat()
 
     def _require(self, model: str) -> None:
         if self._loaded != model:
@@ -110,4 +161,5 @@ def describe(header: gguf.Header) -> ModelInfo:
         parameters=header.parameters,
         trained_context=header.trained_context,
         description=header.text("general.description").strip(),
+        features=frozenset({"embedding"}) if plan.is_encoder(header) else frozenset(),
     )

@@ -7,9 +7,9 @@ ChatML where the vocabulary has its tokens, else plain lines that begin with the
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from app.errors import TemplateError
 from app.llm.runner import sandbox
@@ -35,12 +35,21 @@ class Prompt:
 class JinjaTemplate:
     """A model's own chat template; raises TemplateError for whatever goes wrong in it."""
 
-    def __init__(self, source: str, bos: str = "", eos: str = "") -> None:
-        self._tokens = {"bos_token": bos, "eos_token": eos}
+    def __init__(
+        self,
+        source: str,
+        bos: str = "",
+        eos: str = "",
+        variables: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`variables` are others that the template may read."""
+        self._given = {"bos_token": bos, "eos_token": eos, **(variables or {})}
         self._template = _guarded(lambda: sandbox.TemplateEnvironment().from_string(source))
 
-    def render(self, messages: Sequence[Message]) -> str:
-        """The prompt, up to where the model's answer begins.
+    def render(
+        self, messages: Sequence[Message], variables: Mapping[str, Any] | None = None
+    ) -> str:
+        """The prompt, up to where the model's answer begins; `variables` are of this one alone.
 
         A template that takes no system message is given it inside the person's first one, and turns
         of one speaker in a row are joined for a template that demands that they alternate.
@@ -52,26 +61,31 @@ class JinjaTemplate:
                 continue
             attempts.append(attempt)
             try:
-                return self._render(attempt)
+                return self._render(attempt, variables or {})
             except TemplateError as error:
                 if not isinstance(error.__cause__, sandbox.Refusal):
                     raise
                 refusal = refusal or error
         raise refusal or TemplateError("There is nothing to render.")
 
-    def _render(self, messages: Sequence[Message]) -> str:
+    def _render(self, messages: Sequence[Message], variables: Mapping[str, Any]) -> str:
         turns = [{"role": str(message.role), "content": message.text} for message in messages]
-        return _guarded(
-            lambda: self._template.render(
-                messages=turns, add_generation_prompt=True, **self._tokens
-            )
-        )
+        given = {**self._given, **variables, "messages": turns, "add_generation_prompt": True}
+        return _guarded(lambda: self._template.render(given))
 
 
 class Templater:
     """Chooses between a model's own template and the fallbacks, and says which and why."""
 
-    def __init__(self, source: str, has_token: Callable[[str], bool], bos: str, eos: str) -> None:
+    def __init__(
+        self,
+        source: str,
+        has_token: Callable[[str], bool],
+        bos: str,
+        eos: str,
+        variables: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`variables` are others that the model's own template may read."""
         self._has_chatml = all(map(has_token, CHATML_TOKENS))
         self._own: JinjaTemplate | None = None
         self.notice = ""
@@ -79,19 +93,24 @@ class Templater:
             self.notice = self._explain("This model has no chat template.")
             return
         try:
-            own = JinjaTemplate(source, bos, eos)
+            own = JinjaTemplate(source, bos, eos, variables)
             own.render([Message(Role.USER, "Hello")])
         except TemplateError as error:
             self.notice = self._explain(f"This model's chat template is broken: {error.details}.")
         else:
             self._own = own
 
-    def prompt(self, messages: Sequence[Message]) -> Prompt:
-        """The conversation as a prompt, with a notice where a fallback had to write it."""
+    def prompt(
+        self, messages: Sequence[Message], variables: Mapping[str, Any] | None = None
+    ) -> Prompt:
+        """The conversation as a prompt, with a notice where a fallback had to write it.
+
+        `variables` are those of this conversation alone.
+        """
         notice = self.notice
         if self._own is not None:
             try:
-                return Prompt(self._own.render(messages))
+                return Prompt(self._own.render(messages, variables))
             except TemplateError as error:
                 notice = self._explain(f"This model's chat template failed: {error.details}.")
         if self._has_chatml:

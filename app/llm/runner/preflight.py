@@ -28,9 +28,10 @@ from app.errors import (
     ModelTooLarge,
     UnsupportedModel,
 )
-from app.schema import LoadPlan
+from app.schema import Adapter, LoadPlan
 
 CONTEXT = 512  # tokens, enough for a trial
+TRIAL = "The quick brown fox"
 LOAD_SHARE = 0.8  # of the progress; the rest is the first token
 SILENCE_LIMIT = 180.0  # seconds without a sign of life
 _LOG = logging.getLogger(__name__)
@@ -58,9 +59,9 @@ class Preflight:
             ModelError: the child failed or crashed.
         """
         known = self._read()
-        stamp = self._stamp(plan.path)
+        files, stamp = _key(plan), _stamp(plan)
         plan = dataclasses.replace(plan, extra_buffers=known.get("extra_buffers", True))
-        if known.get("files", {}).get(str(Path(plan.path).resolve())) == stamp:
+        if known.get("files", {}).get(files) == stamp:
             return plan
         try:
             await self._try(plan, on_progress)
@@ -75,7 +76,7 @@ class Preflight:
                 raise again.explained from again
             _LOG.info("this machine cannot run llama.cpp's repacked weights: they stay off")
             known["extra_buffers"] = False
-        known.setdefault("files", {})[str(Path(plan.path).resolve())] = stamp
+        known.setdefault("files", {})[files] = stamp
         self._write(known)
         return plan
 
@@ -94,18 +95,6 @@ class Preflight:
             storage.write_atomically(self._record, json.dumps(known, indent=1))
         except OSError as error:
             _LOG.info("the preflight record was not kept: %s", error)
-
-    @staticmethod
-    def _stamp(path: str) -> list[int]:
-        """What changes when the file does."""
-        try:
-            status = Path(path).stat()
-        except OSError as error:
-            raise ModelFileError(
-                f"The model file “{Path(path).name}” is not there any more.",
-                "Check whether it was moved or its drive unplugged, or open another model.",
-            ) from error
-        return [status.st_size, status.st_mtime_ns]
 
     async def _try(self, plan: LoadPlan, on_progress: Callable[[float], None]) -> None:
         """Runs the child once; raises its error, or _Crashed."""
@@ -129,7 +118,7 @@ class Preflight:
             code = await child.wait()
         except TimeoutError:
             raise ModelLoadError(
-                f"“{Path(plan.path).name}” did not finish loading in a trial run.",
+                f"{_names(plan)} did not finish loading in a trial run.",
                 "Try again when the computer is less busy, or choose another model.",
             ) from None
         finally:
@@ -141,7 +130,35 @@ class Preflight:
             kind = _ERRORS.get(answer["error"], ModelLoadError)
             raise kind(answer["message"], answer["remedy"], answer["details"])
         if code != 0:
-            raise _Crashed(Path(plan.path).name, code, details)
+            raise _Crashed(_names(plan), code, details)
+
+
+def _files(plan: LoadPlan) -> list[Path]:
+    """The model's file and its adapters', which are tried together."""
+    return [Path(plan.path), *(Path(adapter.path) for adapter in plan.adapters)]
+
+
+def _key(plan: LoadPlan) -> str:
+    return " + ".join(str(file.resolve()) for file in _files(plan))
+
+
+def _names(plan: LoadPlan) -> str:
+    return " with ".join(f"“{file.name}”" for file in _files(plan))
+
+
+def _stamp(plan: LoadPlan) -> list[int]:
+    """What changes when one of the files does."""
+    stamp: list[int] = []
+    for file in _files(plan):
+        try:
+            status = file.stat()
+        except OSError as error:
+            raise ModelFileError(
+                f"The model file “{file.name}” is not there any more.",
+                "Check whether it was moved or its drive unplugged, or open another model.",
+            ) from error
+        stamp += [status.st_size, status.st_mtime_ns]
+    return stamp
 
 
 async def _next_line(stream: asyncio.StreamReader) -> bytes:
@@ -153,17 +170,17 @@ async def _next_line(stream: asyncio.StreamReader) -> bytes:
 class _Crashed(Exception):
     """The child ended without a word."""
 
-    def __init__(self, name: str, code: int, details: str) -> None:
-        super().__init__(name, code)
+    def __init__(self, names: str, code: int, details: str) -> None:
+        super().__init__(names, code)
         if code == -signal.Signals.__members__.get("SIGKILL", 9):
             self.explained: ModelError = ModelTooLarge(
-                f"The system ended a trial run of “{name}”, most likely for want of memory.",
+                f"The system ended a trial run of {names}, most likely for want of memory.",
                 "Close other programs, or choose a smaller model or quantisation.",
                 details,
             )
         else:
             self.explained = ModelLoadError(
-                f"llama.cpp crashed in a trial run of “{name}”, so it was not loaded.",
+                f"llama.cpp crashed in a trial run of {names}, so it was not loaded.",
                 "The file is probably damaged: fetch it again, or choose another model.",
                 f"exit code {code}\n{details}",
             )
@@ -179,9 +196,12 @@ def _parsed(line: bytes) -> dict[str, Any]:
 
 
 def run_child(argument: str) -> int:
-    """The child's whole life: loads a plan given as JSON, makes two tokens, reports in JSON."""
+    """The child's whole life: loads a plan given as JSON, makes two tokens, reports in JSON.
+
+    A model that is loaded for embedding makes a vector instead.
+    """
     _die_with_parent()
-    plan = LoadPlan(**json.loads(argument))
+    plan = _read_plan(argument)
 
     def say(**message: object) -> None:
         print(json.dumps(message), flush=True)
@@ -201,9 +221,12 @@ def run_child(argument: str) -> int:
     try:
         engine = Engine(AbortFlag())
         engine.load(plan, report)
-        trial = Request(raw="The quick brown fox", sampling=Sampling(temperature=0, max_tokens=2))
-        for _ in engine.generate(trial):
-            pass
+        if plan.for_embedding:
+            engine.embed([TRIAL])
+        else:
+            two = Sampling(temperature=0, max_tokens=2)
+            for _ in engine.generate(Request(raw=TRIAL, sampling=two)):
+                pass
         engine.unload()
     except HearthError as error:
         say(
@@ -215,6 +238,12 @@ def run_child(argument: str) -> int:
         return 1
     say(progress=1.0)
     return 0
+
+
+def _read_plan(argument: str) -> LoadPlan:
+    fields = json.loads(argument)
+    fields["adapters"] = tuple(Adapter(**adapter) for adapter in fields["adapters"])
+    return LoadPlan(**fields)
 
 
 def _die_with_parent() -> None:

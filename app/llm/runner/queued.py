@@ -10,11 +10,14 @@ from app.errors import ModelLoadError
 from app.llm.runner.abort_flag import AbortFlag
 from app.llm.runner.interface import Loaded, OnProgress
 from app.llm.runner.worker import Job, Worker
+from app.net import Silence
 from app.schema import Chunk, LoadPlan, LoadProgress, LoadStage, Request
 
 if TYPE_CHECKING:
     from app.llm.runner.llama.engine import Engine
 
+QUEUE_SECONDS = 1800.0  # until a request that waits for others is given up
+SILENCE_SECONDS = 600.0  # a large batch of a prompt may take minutes on a slow processor
 BATCH_SECONDS = 0.03  # between looks into the mailbox; to wake for each token costs a window more
 Event = TypeVar("Event")
 Result = TypeVar("Result")
@@ -30,8 +33,16 @@ def create_engine(abort: AbortFlag) -> Engine:
 class QueuedRunner:
     """A Runner (see interface.py) over a worker that somebody else's thread runs."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        queue_seconds: float = QUEUE_SECONDS,
+        silence_seconds: float = SILENCE_SECONDS,
+    ) -> None:
+        """The times are the longest wait for the first sign of a request, and between two."""
         self._worker = worker
+        self._queue_seconds = queue_seconds
+        self._silence_seconds = silence_seconds
 
     async def load(self, plan: LoadPlan, on_progress: OnProgress) -> Loaded:
         """Loads a model; cancelling the awaiting task cancels the load."""
@@ -52,7 +63,12 @@ class QueuedRunner:
         return loaded
 
     async def generate(self, request: Request) -> AsyncGenerator[Chunk, None]:
-        """Streams an answer; closing the generator stops it, and returns when it has stopped."""
+        """Streams an answer; closing the generator stops it, and returns when it has stopped.
+
+        Raises:
+            TimedOut: the queue did not come to it in time, or the model fell silent.
+            GenerationError: it cannot be answered.
+        """
 
         def work(engine: Engine, emit: Callable[[Chunk], None]) -> None:
             for chunk in engine.generate(request):
@@ -63,11 +79,17 @@ class QueuedRunner:
         try:
             if ahead:
                 yield Chunk(waiting=ahead)
-            while chunks := await job.mailbox.take():
-                for chunk in _coalesced(chunks):
-                    yield chunk
-                if not job.mailbox.closed:
-                    await asyncio.sleep(BATCH_SECONDS)
+            quiet = Silence("The model", self._silence_seconds, self._queue_seconds)
+            async with quiet.watching():
+                while True:
+                    with quiet.reading():
+                        chunks = await job.mailbox.take()
+                    if not chunks:
+                        break
+                    for chunk in _coalesced(chunks):
+                        yield chunk
+                    if not job.mailbox.closed:
+                        await asyncio.sleep(BATCH_SECONDS)
         finally:
             await self._ended(job)
         job.result()

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QWidget
 from app import wording
 from app.chats.records import State, StoredMessage
 from app.ui.chat.body import COPIED_SHOWN, MessageBody
+from app.ui.chat.reasoning import Reasoning
 from app.ui.controls import ElidedLabel, IconButton, text_button
 from app.ui.icons import Icons
 from app.ui.theme import Theme
@@ -175,6 +176,8 @@ class AssistantMessage(MessageView):
         self._waiting = ElidedLabel("", self, role="muted")
         self._waiting.setObjectName("waiting")
         self._waiting.hide()
+        self._reasoning = Reasoning(icons, self)
+        self._reasoning.height_changed.connect(self.height_changed)
         self._note = _Note(self)
         self._note.again.clicked.connect(lambda: self.regenerate_wanted.emit(self.message.id))
         self._note.remedy.clicked.connect(lambda: self.remedy_wanted.emit(self.message.id))
@@ -195,11 +198,16 @@ class AssistantMessage(MessageView):
         """The answer so far."""
         self.body.set_markdown(text, final=False)
 
-    def end(self, message: StoredMessage, remedy: str = "") -> None:
+    def show_reasoning(self, text: str, *, growing: bool) -> None:
+        """What the model has thought so far."""
+        self._reasoning.show_text(text, growing=growing)
+
+    def end(self, message: StoredMessage, remedy: str = "", *, may_retry: bool = True) -> None:
         """The answer as it was kept, with the name of a remedy where there is one."""
         self.message = message
+        self._name.set_text(message.model)
         self.show_waiting("")
-        self._show_end(message, remedy)
+        self._show_end(message, remedy, may_retry=may_retry)
         self.height_changed.emit()
 
     def layout_for(self, width: int) -> int:
@@ -209,6 +217,10 @@ class AssistantMessage(MessageView):
         if not self._waiting.isHidden():
             self._waiting.setGeometry(0, top, width, NAME_HEIGHT)
             top += NAME_HEIGHT
+        if not self._reasoning.isHidden():
+            thoughts = self._reasoning.height_for(width)
+            self._reasoning.setGeometry(0, top, width, thoughts)
+            top += thoughts
         height = self.body.content_height(width) if self.body.written() else 0
         self.body.setGeometry(0, top, width, height)
         self.body.setVisible(bool(height))
@@ -221,13 +233,16 @@ class AssistantMessage(MessageView):
             self._footer.setGeometry(0, top + 2, width, FOOTER_HEIGHT)
         return top + FOOTER_HEIGHT + 2
 
-    def _show_end(self, message: StoredMessage, remedy: str = "") -> None:
+    def _show_end(
+        self, message: StoredMessage, remedy: str = "", *, may_retry: bool = True
+    ) -> None:
         ended = message.state is not State.STREAMING
+        self._reasoning.show_text(message.reasoning, growing=False)
         self.body.set_markdown(message.text, final=ended)
         self._figures.set_text(wording.statistics(message.usage, message.reason) if ended else "")
         failed = message.state in (State.FAILED, State.INTERRUPTED)
         self._note.show_text(message.note, is_error=message.state is State.FAILED)
-        self._note.again.setVisible(failed and not remedy)
+        self._note.again.setVisible(failed and may_retry)
         self._note.remedy.setVisible(bool(remedy))
         self._note.remedy.setText(remedy)
         if ended:

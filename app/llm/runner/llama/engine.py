@@ -15,12 +15,14 @@ from dataclasses import dataclass
 
 import llama_cpp.llama_cpp as llama
 
-from app.errors import ContextOverflow, GenerationError, ModelTooLarge, NoModel
+from app.errors import ContextOverflow, GenerationError, NoModel
 from app.llm.runner import kv_prefix
 from app.llm.runner.abort_flag import AbortFlag
 from app.llm.runner.chat_template import Prompt, Templater
 from app.llm.runner.interface import Loaded
-from app.llm.runner.llama import embedding, log, sampler
+from app.llm.runner.llama import context, device, log, sampler
+from app.llm.runner.llama.adapters import Adapters
+from app.llm.runner.llama.embedding import Embedder
 from app.llm.runner.llama.model import LoadCancelled, Model
 from app.llm.runner.text_stream import TextStream
 from app.schema import (
@@ -80,6 +82,7 @@ class Engine:
         self._resources = ExitStack()
         self._model: Model | None = None
         self._templater: Templater | None = None
+        self._embedder: Embedder | None = None
         self._cached: list[int] = []
         self._batch = 0
         self.context_size = 0  # tokens
@@ -102,27 +105,27 @@ class Engine:
         with ExitStack() as stack:
             model = Model(plan, report)
             stack.callback(model.close)
-            self._context = self._create_context(model, plan)
-            stack.callback(llama.llama_free, self._context)
+            adapters = Adapters(model, plan)
+            stack.callback(adapters.close)
+            if not plan.for_embedding:
+                self._open(model, adapters, plan, stack)
             if self._abort.is_set():
                 raise LoadCancelled
             self._resources = stack.pop_all()
-        self._model = model
-        self._templater = Templater(
-            model.chat_template,
-            model.has_token,
-            model.token_text(model.bos),
-            model.token_text(model.eos),
-        )
-        self.context_size = llama.llama_n_ctx(self._context)
-        self._batch = llama.llama_n_batch(self._context)
-        offloads = plan.n_gpu_layers != 0 and llama.llama_supports_gpu_offload()
-        return Loaded(self.context_size, "GPU" if offloads else "CPU", self._templater.notice)
+        self.context_size = plan.n_ctx
+        if not plan.for_embedding:
+            self._model = model
+            self._templater = _templater(model)
+            self.context_size = llama.llama_n_ctx(self._context)
+        self._embedder = Embedder(model, adapters, self.context_size, plan.n_threads, self._abort)
+        where = device.of(model.layers, plan.n_gpu_layers)
+        return Loaded(self.context_size, where, self._templater.notice if self._templater else "")
 
     def unload(self) -> None:
         """Frees the model and its context."""
         self._model = None
         self._templater = None
+        self._embedder = None
         self._cached.clear()
         self.context_size = 0
         self._resources.close()
@@ -139,12 +142,9 @@ class Engine:
             ContextOverflow: a text is longer than the context.
             GenerationError: llama.cpp failed.
         """
-        model, _ = self._loaded()
-        encoded = [model.tokenize(text) or [max(model.eos, 0)] for text in texts]
-        longest = max(map(len, encoded), default=0)
-        if longest > self.context_size:
-            raise ContextOverflow(longest, self.context_size)
-        return embedding.embed(model, encoded, llama.llama_n_threads(self._context), self._abort)
+        if self._embedder is None:
+            raise _nothing_loaded()
+        return self._embedder.embed(texts)
 
     def generate(self, request: Request) -> Iterator[Chunk]:
         """Streams an answer; the abort flag ends it with FinishReason.CANCELLED.
@@ -175,6 +175,13 @@ class Engine:
             self._keep(len(self._cached))
         yield Chunk(finish=Finish(answer.reason, answer.usage()))
 
+    def _open(self, model: Model, adapters: Adapters, plan: LoadPlan, stack: ExitStack) -> None:
+        """Creates the context of the chat; `stack` frees it."""
+        self._context = context.create(model, plan, self._abort)
+        stack.callback(llama.llama_free, self._context)
+        adapters.apply(self._context)
+        self._batch = llama.llama_n_batch(self._context)
+
     def _speak(
         self, answer: _Answer, chain: llama.llama_sampler_p, sampling: Sampling
     ) -> Iterator[Chunk]:
@@ -204,7 +211,7 @@ class Engine:
 
     def _loaded(self) -> tuple[Model, Templater]:
         if self._model is None or self._templater is None:
-            raise NoModel("No model is loaded.", "Choose or open a model first.")
+            raise _nothing_loaded()
         return self._model, self._templater
 
     def _prompt_tokens(self, request: Request) -> tuple[list[int], Prompt]:
@@ -220,30 +227,6 @@ class Engine:
         if not tokens:
             raise GenerationError("There is nothing to answer.", "Write something first.")
         return tokens, prompt
-
-    def _create_context(self, model: Model, plan: LoadPlan) -> llama.llama_context_p:
-        parameters = llama.llama_context_default_params()
-        parameters.n_ctx = plan.n_ctx
-        parameters.n_batch = min(plan.n_batch, plan.n_ctx)
-        parameters.n_ubatch = min(plan.n_ubatch, plan.n_ctx)
-        parameters.n_threads = plan.n_threads
-        parameters.n_threads_batch = plan.n_threads_batch
-        parameters.n_outputs_max = 1  # logits of one token at a time: saves the buffer for the rest
-        parameters.flash_attn_type = (
-            llama.LLAMA_FLASH_ATTN_TYPE_ENABLED
-            if plan.flash_attention
-            else llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        )
-        with log.captured() as lines:
-            context = llama.llama_init_from_model(model.handle, parameters)
-        if context is None:
-            raise ModelTooLarge(
-                f"There is not enough free memory for a context of {plan.n_ctx:,} tokens.",
-                "Close other programs, or choose a smaller model.",
-                "\n".join(lines),
-            )
-        llama.llama_set_abort_callback(context, self._abort.callback, self._abort.data)
-        return context
 
     def _process(self, tokens: Sequence[int], kept: int) -> Iterator[PromptProgress]:
         """Decodes the part of the prompt that is not in the cache, and reports on the way."""
@@ -289,3 +272,16 @@ class Engine:
         if memory is not None:
             llama.llama_memory_clear(memory, True)
         self._cached.clear()
+
+
+def _templater(model: Model) -> Templater:
+    return Templater(
+        model.chat_template,
+        model.has_token,
+        model.token_text(model.bos),
+        model.token_text(model.eos),
+    )
+
+
+def _nothing_loaded() -> NoModel:
+    return NoModel("No model is loaded.", "Choose or open a model first.")

@@ -14,6 +14,7 @@ from app.llm.runner.llama import log
 from app.schema import LoadPlan
 
 PIECE_BYTES = 256
+VALUE_BYTES = 256  # of a metadata value; longer ones are cut
 
 
 class LoadCancelled(Exception):
@@ -59,7 +60,10 @@ class Model:
         self.handle = handle
         self._resources.callback(llama.llama_model_free, handle)
         vocabulary = llama.llama_model_get_vocab(handle)
-        if vocabulary is None or llama.llama_model_has_encoder(handle):
+        has_encoder = llama.llama_model_has_encoder(handle)
+        self.only_encodes: bool = has_encoder and not llama.llama_model_has_decoder(handle)
+        is_usable = not has_encoder or (plan.for_embedding and self.only_encodes)
+        if vocabulary is None or not is_usable:
             self.close()
             raise UnsupportedModel(
                 f"“{name}” is an encoder, which cannot chat.", "Choose a chat model."
@@ -93,9 +97,20 @@ class Model:
         return llama.llama_vocab_n_tokens(self._vocabulary)
 
     @property
-    def embedding_width(self) -> int:
-        """How many numbers a hidden state has."""
-        return llama.llama_model_n_embd(self.handle)
+    def layers(self) -> int:
+        """How many layers there are, the output layer among them."""
+        return llama.llama_model_n_layer(self.handle) + 1
+
+    @property
+    def vector_width(self) -> int:
+        """How many numbers the vector of a text has."""
+        return llama.llama_model_n_embd_out(self.handle)
+
+    def metadata(self, key: str) -> str:
+        """A scalar value from the file's header, or ""."""
+        buffer = ctypes.create_string_buffer(VALUE_BYTES)
+        llama.llama_model_meta_val_str(self.handle, key.encode(), buffer, VALUE_BYTES)
+        return buffer.value.decode("utf-8", "replace")
 
     @property
     def adds_bos(self) -> bool:
@@ -111,14 +126,17 @@ class Model:
         """Whether the model says with this token that it is done."""
         return llama.llama_vocab_is_eog(self._vocabulary, token)
 
-    def tokenize(self, text: str) -> list[int]:
-        """The tokens of a text, in which special tokens may be written out."""
+    def tokenize(self, text: str, *, framed: bool = False) -> list[int]:
+        """The tokens of a text, in which special tokens may be written out.
+
+        With `framed` the tokens with which the model wants each text to begin and end are added.
+        """
         data = text.encode("utf-8", "replace")
         room = len(data) // 3 + 16
         while True:
             tokens = (llama.llama_token * room)()
             count = llama.llama_tokenize(
-                self._vocabulary, data, len(data), tokens, room, False, True
+                self._vocabulary, data, len(data), tokens, room, framed, True
             )
             if count >= 0:
                 return tokens[:count]

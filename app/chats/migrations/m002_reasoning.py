@@ -1,0 +1,5 @@
+"""What a model thought before it answered."""
+
+SCRIPT = """
+ALTER TABLE messages ADD COLUMN reasoning TEXT NOT NULL DEFAULT '';
+"""

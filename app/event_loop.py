@@ -1,0 +1,102 @@
+"""The window's event loop: asyncio on Qt, by qasync, with timers that can be cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from contextvars import Context
+from typing import Any
+
+import qasync
+from PySide6.QtCore import QObject, QTimerEvent
+
+
+class EventLoop(qasync.QEventLoop):  # type: ignore[misc]
+    """qasync's loop, but a time-out that is cancelled leaves Qt at once.
+
+    In qasync 0.28 its timer stays until it is due, and each request has time-outs of minutes.
+    """
+
+    def __init__(self, application: QObject) -> None:
+        self._timers = _Timers()
+        super().__init__(application)
+
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+    ) -> asyncio.Handle:
+        """Calls back after `delay` seconds, unless the handle is cancelled before."""
+        if delay <= 0:
+            soon: asyncio.Handle = super().call_later(0, callback, *args, context=context)
+            return soon
+        handle = _Waiting(self.time() + delay, callback, args, self, context)
+        self._timers.start(handle, delay)
+        return handle
+
+    def run_until_complete(self, future: Awaitable[Any]) -> Any:
+        """Runs until it is done; what Qt does at the end of that still happens on this loop."""
+        try:
+            return super().run_until_complete(future)
+        finally:
+            asyncio._set_running_loop(None)  # noqa: SLF001 - as qasync does itself
+
+    def _after_run_forever(self) -> None:
+        super()._after_run_forever()
+        # qasync has Qt handle events once more before it returns.
+        asyncio._set_running_loop(self)  # noqa: SLF001 - as qasync does itself
+
+    def close(self) -> None:
+        """Ends the loop and its timers."""
+        self._timers.stop()
+        super().close()
+
+    def _timer_handle_cancelled(self, handle: _Waiting) -> None:
+        """Ends a wait: asyncio calls it for each cancelled handle, also for one that has run."""
+        self._timers.end(handle)
+
+
+class _Waiting(asyncio.TimerHandle):
+    """A call that waits for its time; `timer` is Qt's number of it, 0 when it waits no more."""
+
+    __slots__ = ("timer",)
+    timer: int
+
+    def run(self) -> None:
+        """Calls; an error goes to the loop's handler."""
+        self._run()
+
+
+class _Timers(QObject):
+    """A timer of Qt's for each call that waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting: dict[int, _Waiting] = {}
+
+    def start(self, handle: _Waiting, seconds: float) -> None:
+        """Calls after that time."""
+        handle.timer = self.startTimer(math.ceil(seconds * 1000))
+        self._waiting[handle.timer] = handle
+
+    def end(self, handle: _Waiting) -> None:
+        """Has the handle wait no more."""
+        timer, handle.timer = handle.timer, 0
+        if timer:
+            del self._waiting[timer]
+            self.killTimer(timer)
+
+    def stop(self) -> None:
+        """Ends all."""
+        for handle in tuple(self._waiting.values()):
+            self.end(handle)
+
+    def timerEvent(self, event: QTimerEvent) -> None:  # noqa: N802 - Qt's own name
+        """Makes the call whose time has come."""
+        handle = self._waiting.get(event.timerId())
+        if handle is not None:
+            self.end(handle)
+            handle.run()

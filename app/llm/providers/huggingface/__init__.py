@@ -1,0 +1,1 @@
+"""Hugging Face models in this process, by transformers; torch is imported on their thread alone."""

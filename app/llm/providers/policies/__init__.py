@@ -1,0 +1,1 @@
+"""What stands before a provider: asking again, keeping to limits, leaving a broken one alone."""

@@ -1,0 +1,1 @@
+"""Decoders of streams: bytes in, events out, no I/O."""

@@ -1,0 +1,285 @@
+"""The form in which a provider is set up: kind, address, key, and what is rarely needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QFrame,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QPushButton,
+    QScrollArea,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.settings import ProviderSettings
+from app.ui.controls import text_button
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QShowEvent
+
+    from app.schema import Health, ProviderKind
+
+WIDTH = 520
+CLOUD = "A cloud service: what you write is sent to its computers."
+NAMED = "as the server lists them; or names with commas between"
+REPOS = "repo ids or folders, with commas between"
+NO_KEYRING = (
+    "No keyring works on this computer, so the key lasts until Hearth is closed. It is never "
+    "written into a file."
+)
+
+
+class ProviderDialog(QDialog):
+    """Checks what is typed; says what is wrong beside the buttons."""
+
+    saved = Signal(object, object)  # ProviderSettings, and the key: a str, or None to leave it
+    tested = Signal(object, object)
+
+    def __init__(
+        self,
+        kinds: Sequence[ProviderKind],
+        settings: ProviderSettings,
+        *,
+        is_new: bool,
+        has_key: bool,
+        keyring_works: bool,
+        parent: QWidget,
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("providerDialog")
+        self.setWindowTitle("Add a server or service" if is_new else f"Settings of {settings.name}")
+        self.setMinimumWidth(min(WIDTH, parent.width() - 40))
+        self._kinds = {kind.kind: kind for kind in kinds}
+        self._settings = settings
+        self._is_new = is_new
+        self._fields(has_key=has_key)
+        self._about = self._text()
+        self._about.setObjectName("providerAbout")
+        self._message = self._text()
+        self._message.setObjectName("providerMessage")
+        self._form = QFormLayout()
+        self._form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
+        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        for label, field in (
+            ("&Kind", self.kind),
+            ("&Address", self.url),
+            ("K&ey", self.key),
+            ("&Models", self.models),
+            ("&Device", self.device),
+            ("&Context", self.context),
+            ("&Headers", self.headers),
+            ("Price, &read", self.prompt_price),
+            ("Price, &written", self.answer_price),
+        ):
+            self._form.addRow(label, field)
+        self._lay_out(keyring_works=keyring_works)
+        self.kind.currentIndexChanged.connect(self._kind_changed)
+        self._kind_changed()
+
+    def _lay_out(self, *, keyring_works: bool) -> None:
+        inside = QWidget(self)
+        inside.setProperty("role", "pageColumn")
+        fields = QVBoxLayout(inside)
+        fields.setContentsMargins(0, 0, 8, 0)
+        fields.setSpacing(12)
+        fields.addWidget(self._about)
+        fields.addLayout(self._form)
+        fields.addWidget(self.verify)
+        if not keyring_works:
+            note = self._text()
+            note.setText(NO_KEYRING)
+            fields.addWidget(note)
+        fields.addStretch(1)
+        self._fields_box = fields
+        self._scroll = QScrollArea(self)
+        self._scroll.setProperty("role", "page")
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setWidget(inside)
+        column = QVBoxLayout(self)
+        column.setSpacing(12)
+        column.addWidget(self._scroll, 1)
+        column.addWidget(self._message)
+        column.addWidget(self._buttons())
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """As high as the fields ask for, and no higher than the window."""
+        super().showEvent(event)
+        window = self.parentWidget()
+        wanted = self._fields_box.totalHeightForWidth(self._scroll.viewport().width())
+        others = self.height() - self._scroll.height()
+        if window is not None:
+            self.resize(self.width(), min(wanted + others, window.height() - 40))
+
+    def show_health(self, health: Health) -> None:
+        """What a test of the settings has found."""
+        self._test.setEnabled(True)
+        self._say(health.message or "It answers.", is_error=not health.works)
+
+    def show_error(self, text: str) -> None:
+        """Why it could not be saved."""
+        self._say(text, is_error=True)
+
+    def values(self) -> tuple[ProviderSettings, str | None]:
+        """What is typed. Raises ValidationError."""
+        kind = self._kinds[self.kind.currentData()]
+        key = self.key.text().strip() if kind.needs_url else ""
+        changes = {
+            "kind": kind.kind,
+            "url": self.url.text().strip() if kind.needs_url else "",
+            "models": tuple(filter(None, (part.strip() for part in self.models.text().split(",")))),
+            "device": "" if kind.needs_url else self.device.text().strip(),
+            "context": self.context.value(),
+            "headers": _headers(self.headers.toPlainText()),
+            "verify": self.verify.isChecked(),
+            "prompt_price": _price(self.prompt_price.text()),
+            "answer_price": _price(self.answer_price.text()),
+        }
+        made = ProviderSettings.model_validate({**self._settings.model_dump(), **changes})
+        return made, key or None
+
+    def _fields(self, *, has_key: bool) -> None:
+        settings = self._settings
+        self.kind = QComboBox(self)
+        self.kind.setObjectName("providerKind")
+        for kind in self._kinds.values():
+            self.kind.addItem(f"{kind.title} (cloud)" if kind.is_cloud else kind.title, kind.kind)
+        self.kind.setCurrentIndex(max(0, self.kind.findData(settings.kind)))
+        self.kind.setEnabled(self._is_new)
+        self.url = QLineEdit(settings.url, self)
+        self.url.setObjectName("providerUrl")
+        self.key = QLineEdit(self)
+        self.key.setObjectName("providerKey")
+        self.key.setEchoMode(QLineEdit.EchoMode.Password)
+        self.key.setPlaceholderText("kept, write another to change it" if has_key else "none")
+        self.models = QLineEdit(", ".join(settings.models), self)
+        self.models.setObjectName("providerModels")
+        self.device = QLineEdit(settings.device, self)
+        self.device.setObjectName("providerDevice")
+        self.device.setPlaceholderText("the best there is; or cpu, cuda, cuda:1, mps")
+        self.context = QSpinBox(self)
+        self.context.setObjectName("providerContext")
+        self.context.setRange(0, 10_000_000)
+        self.context.setSingleStep(1024)
+        self.context.setSuffix(" tokens")
+        self.context.setSpecialValueText("chosen by itself")
+        self.context.setValue(settings.context)
+        lines = "\n".join(f"{name}: {value}" for name, value in settings.headers.items())
+        self.headers = QPlainTextEdit(lines, self)
+        self.headers.setObjectName("providerHeaders")
+        self.headers.setTabChangesFocus(True)
+        self.headers.setPlaceholderText("Name: value, one in a line; rarely needed")
+        self.headers.setFixedHeight(3 * self.fontMetrics().height() + 16)
+        self.prompt_price = QLineEdit(_shown(settings.prompt_price), self)
+        self.prompt_price.setObjectName("providerPromptPrice")
+        self.answer_price = QLineEdit(_shown(settings.answer_price), self)
+        self.answer_price.setObjectName("providerAnswerPrice")
+        for field in (self.prompt_price, self.answer_price):
+            field.setPlaceholderText("per million tokens, if you pay for them")
+        self.verify = QCheckBox("Check the server's certificate", self)
+        self.verify.setObjectName("providerVerify")
+        self.verify.setChecked(settings.verify)
+
+    def _buttons(self) -> QDialogButtonBox:
+        box = QDialogButtonBox(self)
+        self._test: QPushButton = text_button("Test", "secondary", self, "testProviderButton")
+        save = text_button("Save", "primary", self, "saveProviderButton")
+        cancel = text_button("Cancel", "secondary", self, "cancelProviderButton")
+        box.addButton(self._test, QDialogButtonBox.ButtonRole.ActionRole)
+        box.addButton(save, QDialogButtonBox.ButtonRole.AcceptRole)
+        box.addButton(cancel, QDialogButtonBox.ButtonRole.RejectRole)
+        save.setDefault(True)
+        self._test.clicked.connect(self._ask_test)
+        save.clicked.connect(self._ask_save)
+        cancel.clicked.connect(self.reject)
+        return box
+
+    def _kind_changed(self) -> None:
+        kind = self._kinds[self.kind.currentData()]
+        self.url.setPlaceholderText(kind.url or "http://127.0.0.1:8080")
+        about = CLOUD if kind.is_cloud else kind.missing
+        self._about.setText(about)
+        self._about.setVisible(bool(about))
+        for field in (self.url, self.key, self.headers, self.prompt_price, self.answer_price):
+            self._form.setRowVisible(field, kind.needs_url)
+        self.verify.setVisible(kind.needs_url)
+        self.models.setPlaceholderText(NAMED if kind.needs_url else REPOS)
+        self._form.setRowVisible(self.device, not kind.needs_url)
+        self._form.setRowVisible(self.context, kind.kind == "ollama" or not kind.needs_url)
+        self._say("", is_error=False)
+
+    def _ask_test(self) -> None:
+        made = self._checked()
+        if made is not None:
+            self._test.setEnabled(False)
+            self._say("Asking…", is_error=False)
+            self.tested.emit(*made)
+
+    def _ask_save(self) -> None:
+        made = self._checked()
+        if made is not None:
+            self.saved.emit(*made)
+
+    def _checked(self) -> tuple[ProviderSettings, str | None] | None:
+        try:
+            made = self.values()
+        except ValidationError as error:
+            first = error.errors()[0]["msg"]
+            self._say(first.removeprefix("Value error, ") + ".", is_error=True)
+            return None
+        except ValueError as error:
+            self._say(str(error), is_error=True)
+            return None
+        return made
+
+    def _say(self, text: str, *, is_error: bool) -> None:
+        self._message.setText(text)
+        self._message.setVisible(bool(text))
+        self._message.setProperty("role", "error" if is_error else "muted")
+        self._message.style().unpolish(self._message)
+        self._message.style().polish(self._message)
+
+    def _text(self) -> QLabel:
+        label = QLabel(self)
+        label.setWordWrap(True)
+        label.setProperty("role", "muted")
+        label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        return label
+
+
+def _headers(text: str) -> dict[str, str]:
+    """Lines of `Name: value`. Raises ValueError with a sentence."""
+    made = {}
+    for line in filter(str.strip, text.splitlines()):
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip():
+            raise ValueError(f"“{line.strip()}” is no header. Write it as Name: value.")
+        made[name.strip()] = value.strip()
+    return made
+
+
+def _price(text: str) -> float:
+    """A price as people write it. Raises ValueError with a sentence."""
+    text = text.strip().replace(",", ".")
+    try:
+        return float(text) if text else 0.0
+    except ValueError:
+        raise ValueError(f"“{text}” is no price. Write a number such as 2.50.") from None
+
+
+def _shown(price: float) -> str:
+    return f"{price:g}" if price else ""

@@ -1,0 +1,161 @@
+"""What each model was used for: a plot over days and a plain table."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from app import wording
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QPaintEvent
+
+    from app.llm.usage import DayOfUse
+    from app.ui.theme import Theme
+
+DAYS = 30
+PLOT_HEIGHT = 96
+GAP = 2  # pixels between the bars
+HEADINGS = ("Model", "Answers", "Read", "Written", "Time", "Cost")
+Prices = Mapping[str, tuple[float, float]]  # provider -> per million tokens read, and written
+
+
+class _Total(NamedTuple):
+    answers: int = 0
+    prompt: int = 0
+    generated: int = 0
+    seconds: float = 0.0
+
+    def plus(self, day: DayOfUse) -> _Total:
+        """With one more day."""
+        return _Total(
+            self.answers + day.answers,
+            self.prompt + day.prompt_tokens,
+            self.generated + day.generated_tokens,
+            self.seconds + day.seconds,
+        )
+
+
+class UsageView(QWidget):
+    """Nothing but a sentence while nothing was used."""
+
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("usageView")
+        self._none = QLabel("Nothing yet. Counts are kept on this computer and hold no text.", self)
+        self._none.setProperty("role", "muted")
+        self._none.setWordWrap(True)
+        self._plot = _Plot(theme, self)
+        self._table = QGridLayout()
+        self._table.setHorizontalSpacing(16)
+        self._table.setVerticalSpacing(4)
+        self._table.setColumnStretch(0, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(12)
+        column.addWidget(self._none)
+        column.addWidget(self._plot)
+        column.addLayout(self._table)
+        self.show_days((), {})
+
+    def show_days(self, days: Sequence[DayOfUse], prices: Prices) -> None:
+        """The use of the last days; a cost stands only where the person entered prices."""
+        self._none.setVisible(not days)
+        self._plot.setVisible(bool(days))
+        self._plot.show_days(days)
+        while (item := self._table.takeAt(0)) is not None:
+            if widget := item.widget():
+                widget.deleteLater()
+        totals: dict[str, _Total] = defaultdict(_Total)
+        costs: dict[str, float] = defaultdict(float)
+        for day in days:
+            name = _name(day)
+            totals[name] = totals[name].plus(day)
+            read, written = prices.get(day.ref.provider, (0.0, 0.0))
+            costs[name] += (day.prompt_tokens * read + day.generated_tokens * written) / 1e6
+        rows = sorted(totals.items(), key=lambda row: -row[1].generated)
+        if rows:
+            self._add(0, HEADINGS, "small")
+        for number, (name, total) in enumerate(rows, 1):
+            cells = (
+                name,
+                f"{total.answers:,}",
+                f"{total.prompt:,}",
+                f"{total.generated:,}",
+                wording.duration(total.seconds),
+                f"{costs[name]:,.2f}" if costs[name] else "–",
+            )
+            self._add(number, cells, "")
+
+    def _add(self, row: int, cells: Sequence[str], role: str) -> None:
+        for column, text in enumerate(cells):
+            label = QLabel(text, self)
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setProperty("role", role)
+            side = Qt.AlignmentFlag.AlignRight if column else Qt.AlignmentFlag.AlignLeft
+            if column == 0:
+                label.setWordWrap(True)
+            label.setAlignment(side | Qt.AlignmentFlag.AlignTop)
+            self._table.addWidget(label, row, column)
+
+
+class _Plot(QWidget):
+    """A bar for each day: the tokens that were written."""
+
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._bars: list[int] = [0] * DAYS
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        """As wide as there is room."""
+        return QSize(320, PLOT_HEIGHT + 2 * self.fontMetrics().height())
+
+    def show_days(self, days: Sequence[DayOfUse]) -> None:
+        """The last days up to today."""
+        today = date.today()  # noqa: DTZ011 - the person's own calendar
+        first = today - timedelta(days=DAYS - 1)
+        self._bars = [0] * DAYS
+        for day in days:
+            place = (day.day - first).days
+            if 0 <= place < DAYS:
+                self._bars[place] += day.generated_tokens
+        most = max(self._bars)
+        self._labels = (f"{first:%d %B}", f"{today:%d %B}", f"{most:,} tokens")
+        self.setAccessibleName(
+            f"Tokens written per day from {first:%d %B} to {today:%d %B}, at most {most:,} a day"
+        )
+        self.update()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Bars from the left to the right, the highest one named."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        line = self.fontMetrics().height()
+        most = max(*self._bars, 1)
+        width = self.width() / DAYS
+        painter.setPen(self._theme.colour("muted"))
+        area = QRectF(0, 0, self.width(), line)
+        painter.drawText(area, Qt.AlignmentFlag.AlignLeft, f"Most in a day: {self._labels[2]}")
+        base = QRectF(0, line + PLOT_HEIGHT, self.width(), line)
+        painter.drawText(base, Qt.AlignmentFlag.AlignLeft, self._labels[0])
+        painter.drawText(base, Qt.AlignmentFlag.AlignRight, self._labels[1])
+        painter.setPen(Qt.PenStyle.NoPen)
+        for place, value in enumerate(self._bars):
+            painter.setBrush(self._theme.colour("accent" if value else "line"))
+            high = max(2.0, (PLOT_HEIGHT - 8) * value / most)
+            left = place * width
+            painter.drawRect(QRectF(left, line + PLOT_HEIGHT - high, width - GAP, high))
+
+
+def _name(day: DayOfUse) -> str:
+    """A model as the table names it."""
+    name = day.ref.model.replace("\\", "/")
+    return name.rpartition("/")[2] if day.ref.provider == "local" else str(day.ref)

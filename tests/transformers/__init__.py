@@ -1,0 +1,1 @@
+"""The extra `transformers`: run by `make test-transformers`, apart from the other tests."""
