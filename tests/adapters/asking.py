@@ -22,7 +22,7 @@ from tests.fakes.servers.openai_events import HELLO
 
 QUESTION = Request((Message(Role.USER, "Say hello."),))
 CHAT = "/v1/chat/completions"
-PATIENCE = 20.0  # seconds; only a test that fails waits for so long
+PATIENCE = 30.0  # seconds; only a test that fails waits for so long
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,11 @@ async def hello_server(
     async with running(FakeServer(), tls) as server:
         fill(server, kind, says=HELLO, **details)
         yield server
+
+
+def asked(server: FakeServer) -> int:
+    """How many answers the server was asked for."""
+    return [request.path for request in server.received].count(CHAT)
 
 
 async def until(condition: Callable[[], object]) -> None:

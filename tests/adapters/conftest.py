@@ -1,14 +1,16 @@
-"""Real engines, runners and databases for the tests of this tier."""
+"""Real engines, runners, databases, servers and keyrings for the tests of this tier."""
 
 from __future__ import annotations
 
 import dataclasses
+import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import llama_cpp
 import pytest
+from keyring.backends.null import Keyring as NullKeyring
 
 from app import core as cores
 from app import gguf
@@ -16,7 +18,11 @@ from app.llm.optimizer import hardware, plan
 from app.llm.runner.abort_flag import AbortFlag
 from app.llm.runner.llama.engine import Engine
 from app.schema import LoadPlan
+from tests.adapters.asking import hello_server
+from tests.adapters.managing import Serve, serving
 from tests.fakes import running
+from tests.fakes.key_ring import MemoryKeyring, in_use
+from tests.fakes.servers.http import FakeServer
 
 
 def plan_for(path: Path, **changes: object) -> LoadPlan:
@@ -49,3 +55,37 @@ async def core(tmp_path: Path) -> AsyncIterator[cores.Core]:
     """The core as the command line builds it, with its worker on a thread."""
     async with running.core(tmp_path / "home") as built:
         yield built
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    async with serving() as start:
+        yield start
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FakeServer]:
+    """A server of OpenAI's dialect that says “Hello, world”, unless a file has its own."""
+    async with hello_server() as started:
+        yield started
+
+
+@pytest.fixture
+def closed_url() -> Iterator[str]:
+    """An address where nobody listens, and nobody else can begin to."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+@pytest.fixture
+def ring() -> Iterator[MemoryKeyring]:
+    made = MemoryKeyring()
+    with in_use(made):
+        yield made
+
+
+@pytest.fixture
+def no_ring() -> Iterator[None]:
+    with in_use(NullKeyring()):
+        yield

@@ -4,65 +4,59 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
-import json
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import httpx  # noqa: F401 - imported here, so that no deadline below has to bear it
 import pytest
 
-from app.llm.discovery import addresses, probes, service
+from app.llm.discovery import probes, service
 from app.llm.discovery.addresses import Address
 from app.llm.providers.profiles import PROFILES
 from app.schema import FoundServer
+from tests.adapters.sayings import (
+    LM_STUDIO_ELSE,
+    PROBED,
+    SAYINGS,
+    models,
+    server_with,
+    text,
+    unauthorised,
+)
 from tests.fakes.servers.http import FakeServer, Received, Reply, as_json, running
 
-PROBED = (*probes.FIRST, *probes.SECOND)
-LM_STUDIO_ELSE = {"error": "Unexpected endpoint or method. (GET /)"}
-
-
-def text(body: str, status: int = 200) -> Reply:
-    return Reply(body.encode(), status, "text/plain")
-
-
-def models(owner: str, **more: object) -> dict[str, object]:
-    return {"object": "list", "data": [{"id": "m", "owned_by": owner, **more}]}
-
-
-def unauthorised(body: Any) -> Reply:
-    return as_json(body, 401) if not isinstance(body, str) else text(body, 401)
-
-
-def server_with(
-    answers: Mapping[str, Any], otherwise: Reply | None = None, name: str = ""
-) -> FakeServer:
-    """Answers these paths by JSON or a made reply, and all others that are asked by `otherwise`.
-
-    `name` is what it says of itself in the header Server.
-    """
-    server = FakeServer()
-    replies = {path: otherwise for path in PROBED if otherwise is not None}
-    replies |= {k: v if isinstance(v, Reply) else as_json(v) for k, v in answers.items()}
-    headers = {"Server": name} if name else {}
-
-    def sends(reply: Reply) -> Callable[[Received], Reply]:
-        return lambda _: dataclasses.replace(reply, headers={**headers, **reply.headers})
-
-    for path, reply in replies.items():
-        server.route("GET", path, sends(reply))
-    return server
+TRIES = 20  # of finding two ports that are free together
 
 
 @contextlib.asynccontextmanager
-async def running_on(server: FakeServer, host: str, port: int = 0) -> AsyncIterator[FakeServer]:
-    await server.start(host, port)
+async def running_on(server: FakeServer, host: str) -> AsyncIterator[FakeServer]:
+    await server.start(host)
     try:
         yield server
     finally:
         await server.stop()
+
+
+@contextlib.asynccontextmanager
+async def running_both(
+    first: FakeServer, second: FakeServer, host: str = "127.0.0.1", above: int = 0
+) -> AsyncIterator[FakeServer]:
+    """Both servers, the second at this host and so many ports above the first.
+
+    The first takes any free port. Where the second's is taken, both try elsewhere.
+    """
+    for _ in range(TRIES):
+        async with running(first):
+            try:
+                await second.start(host, first.port + above)
+            except (OSError, OverflowError):
+                continue
+            try:
+                yield first
+            finally:
+                await second.stop()
+            return
+    pytest.fail(f"no two ports that go together were free in {TRIES} tries")
 
 
 @contextlib.contextmanager
@@ -84,208 +78,6 @@ def has_ipv6() -> bool:
 
 
 needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no ::1")
-
-# What each program says: its kind, version, whether it wants a key, and its replies.
-SAYINGS: dict[str, tuple[str, str, bool, Callable[[], FakeServer]]] = {
-    "LM Studio": (
-        "lm-studio",
-        "",
-        False,
-        lambda: server_with({"/lmstudio-greeting": {"lmstudio": True}}, as_json(LM_STUDIO_ELSE)),
-    ),
-    "LM Studio with tokens": (
-        "lm-studio",
-        "",
-        True,
-        lambda: server_with(
-            {"/lmstudio-greeting": {"lmstudio": True}, "/v1/models": unauthorised({"error": {}})}
-        ),
-    ),
-    "LocalAI": (
-        "localai",
-        "v4.9.0",
-        False,
-        lambda: server_with(
-            {
-                "/.well-known/localai.json": {"version": "v4.9.0", "endpoints": {}},
-                "/": text("Ollama is running"),
-                "/api/version": {"version": "0.9.0"},
-                "/v1/models": {"data": [{"id": "m", "object": "model"}]},
-            }
-        ),
-    ),
-    "LocalAI with a key": (
-        "localai",
-        "v4.9.0",
-        True,
-        lambda: server_with(
-            {"/.well-known/localai.json": {"version": "v4.9.0", "endpoints": {}}},
-            unauthorised({"error": {"message": "An authentication key is required"}}),
-        ),
-    ),
-    "KoboldCpp": (
-        "koboldcpp",
-        "1.115.1",
-        False,
-        lambda: server_with(
-            {
-                "/api/extra/version": {
-                    "result": "KoboldCpp",
-                    "version": "1.115.1",
-                    "protected": False,
-                },
-                "/props": {"build_info": "x"},
-                "/api/version": {"version": "0.7.0"},
-                "/v1/models": models("koboldcpp"),
-            }
-        ),
-    ),
-    "KoboldCpp with a password": (
-        "koboldcpp",
-        "1.115.1",
-        True,
-        lambda: server_with(
-            {
-                "/api/extra/version": {
-                    "result": "KoboldCpp",
-                    "version": "1.115.1",
-                    "protected": True,
-                },
-            }
-        ),
-    ),
-    "Ollama": (
-        "ollama",
-        "0.33.0",
-        False,
-        lambda: server_with(
-            {
-                "/": text("Ollama is running"),
-                "/api/version": {"version": "0.33.0"},
-                "/v1/models": models("library"),
-            }
-        ),
-    ),
-    "llama-server": (
-        "llama-server",
-        "b6123-abc",
-        False,
-        lambda: server_with(
-            {"/props": {"build_info": "b6123-abc"}, "/": text("<html></html>")},
-            name="llama.cpp",
-        ),
-    ),
-    "llama-server with a key": (
-        "llama-server",
-        "",
-        True,
-        lambda: server_with(
-            {"/health": {"status": "ok"}},
-            unauthorised({"error": {"code": 401, "type": "authentication_error"}}),
-            name="llama.cpp",
-        ),
-    ),
-    "llama-server behind a proxy": (
-        "llama-server",
-        "b1",
-        False,
-        lambda: server_with({"/props": {"build_info": "b1"}}, name="nginx"),
-    ),
-    "llama-server behind a proxy, while it loads": (
-        "llama-server",
-        "",
-        False,
-        lambda: server_with(
-            {},
-            as_json(
-                {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}},
-                503,
-            ),
-            name="nginx",
-        ),
-    ),
-    "llamafile": (
-        "llamafile",
-        "",
-        False,
-        lambda: server_with({"/": text("<html></html>")}, name="llamafile/0.9.3"),
-    ),
-    "mistral.rs": (
-        "mistral-rs",
-        "",
-        False,
-        lambda: server_with({"/": text("OK"), "/v1/system/info": {"cpu": {}}}),
-    ),
-    "mistral.rs with a page": (
-        "mistral-rs",
-        "",
-        False,
-        lambda: server_with({"/v1/models": models("local", id="default")}),
-    ),
-    "vLLM": (
-        "vllm",
-        "0.33.0",
-        False,
-        lambda: server_with(
-            {"/v1/models": models("vllm"), "/version": {"version": "0.33.0"}}, name="uvicorn"
-        ),
-    ),
-    "vLLM with a key": (
-        "vllm",
-        "0.33.0",
-        True,
-        lambda: server_with(
-            {
-                "/v1/models": unauthorised({"error": "Unauthorized"}),
-                "/version": {"version": "0.33.0"},
-            },
-            name="uvicorn",
-        ),
-    ),
-    "GPT4All": ("gpt4all", "", False, lambda: server_with({"/v1/models": models("humanity")})),
-    "llama-cpp-python": (
-        "llama-cpp-python",
-        "",
-        False,
-        lambda: server_with({"/v1/models": models("me")}, name="uvicorn"),
-    ),
-    "llama-cpp-python with a key": (
-        "llama-cpp-python",
-        "0.3.36",
-        True,
-        lambda: server_with(
-            {
-                "/v1/models": unauthorised({"error": {"message": "Invalid API key"}}),
-                "/openapi.json": {
-                    "info": {"title": "🦙 llama.cpp Python API", "version": "0.3.36"}
-                },
-            },
-            name="uvicorn",
-        ),
-    ),
-    "Jan": ("jan", "", False, lambda: server_with({"/v1/models": models("user", created=1)})),
-    "Jan with a key": (
-        "jan",
-        "",
-        True,
-        lambda: server_with(
-            {"/openapi.json": {"info": {"title": "Jan API Server Endpoints"}}},
-            unauthorised("Missing authorization header"),
-        ),
-    ),
-    "text-generation-webui": (
-        "text-generation-webui",
-        "",
-        False,
-        lambda: server_with({"/v1/models": models("user", created=0)}),
-    ),
-    "text-generation-webui without a model": (
-        "text-generation-webui",
-        "",
-        False,
-        lambda: server_with({"/v1/internal/health": {"status": "ok"}}),
-    ),
-}
 
 
 @pytest.mark.parametrize("saying", SAYINGS)
@@ -411,19 +203,14 @@ async def test_a_server_on_ipv6_alone_is_found() -> None:
 
 @needs_ipv6
 async def test_a_server_on_ipv4_and_ipv6_is_listed_once() -> None:
-    async with (
-        running_on(SAYINGS["Ollama"][3](), "127.0.0.1") as server,
-        running_on(SAYINGS["Ollama"][3](), "::1", server.port),
-    ):
+    async with running_both(SAYINGS["Ollama"][3](), SAYINGS["Ollama"][3](), "::1") as server:
         assert [each.url for each in await service.find([server.port])] == [server.url]
 
 
 @needs_ipv6
 async def test_two_servers_that_share_a_port_number_are_both_listed() -> None:
-    async with (
-        running_on(SAYINGS["llama-server"][3](), "127.0.0.1") as server,
-        running_on(SAYINGS["LocalAI"][3](), "::1", server.port),
-    ):
+    llama, local = SAYINGS["llama-server"][3](), SAYINGS["LocalAI"][3]()
+    async with running_both(llama, local, "::1") as server:
         found = await service.find([server.port])
         assert [each.kind for each in found] == ["llama-server", "localai"]
 
@@ -431,86 +218,11 @@ async def test_two_servers_that_share_a_port_number_are_both_listed() -> None:
 async def test_the_webuis_own_llama_server_is_not_listed() -> None:
     webui = SAYINGS["text-generation-webui"][3]()
     child = SAYINGS["llama-server"][3]()
-    async with running(webui) as server, contextlib.AsyncExitStack() as stack:
-        port = server.port + service.WEBUI_CHILD
-        await stack.enter_async_context(running_on(child, "127.0.0.1", port))
+    async with running_both(webui, child, above=service.WEBUI_CHILD) as server:
+        port = child.port
         assert [each.kind for each in await service.find([port])] == ["llama-server"]
         found = await service.find([port, server.port])
         assert [each.kind for each in found] == ["text-generation-webui"]
-
-
-V4 = "127.0.0.1"
-V6 = "::1"
-BOTH = (V4, V6)
-
-
-@pytest.mark.parametrize(
-    ("variables", "hosts", "port"),
-    [
-        ({"OLLAMA_HOST": "127.0.0.1:11500"}, (V4,), 11500),
-        ({"OLLAMA_HOST": ' "localhost:11501" '}, BOTH, 11501),
-        ({"OLLAMA_HOST": "http://0.0.0.0:11502/base"}, BOTH, 11502),
-        ({"OLLAMA_HOST": ":11503"}, BOTH, 11503),
-        ({"OLLAMA_HOST": "[::]:11504"}, BOTH, 11504),
-        ({"OLLAMA_HOST": "[::1]:11505"}, (V6,), 11505),
-        ({"OLLAMA_HOST": "http://localhost"}, BOTH, 80),
-        ({"OLLAMA_HOST": "127.0.0.2"}, ("127.0.0.2",), 11434),
-        ({"OLLAMA_HOST": "192.168.1.5:11504"}, (), 0),  # another computer is never asked
-        ({"OLLAMA_HOST": "models.example.org:11504"}, (), 0),
-        ({"OLLAMA_HOST": "https://localhost:11504"}, (), 0),  # no plain HTTP there
-        ({"OLLAMA_HOST": "127.0.0.1:99999"}, (), 0),
-        ({"OLLAMA_HOST": "127.0.0.1:x"}, (), 0),
-        ({"OLLAMA_HOST": "http://[::1"}, (), 0),
-        ({"OLLAMA_HOST": ""}, (), 0),
-        ({"LLAMA_ARG_PORT": "8123"}, BOTH, 8123),
-        ({"LLAMA_ARG_PORT": "-1"}, (), 0),
-        ({"LLAMA_ARG_PORT": "²"}, (), 0),
-        ({"OPENEDAI_PORT": "5055"}, BOTH, 5055),
-        ({"LOCALAI_ADDRESS": ":8181"}, BOTH, 8181),
-        ({"ADDRESS": "127.0.0.1:8182"}, (V4,), 8182),
-        ({"ADDRESS": "Main Street 5"}, (), 0),
-        ({"INFERENCE_SERVER_BASE_URL": "http://localhost:4321/v1"}, BOTH, 4321),
-        ({"OPENAI_BASE_URL": "https://api.openai.com/v1"}, (), 0),
-        ({"HOST": "127.0.0.1", "PORT": "8900"}, (V4,), 8900),
-        ({"HOST": "localhost", "PORT": "22"}, (), 0),
-        ({"HOST": "my-laptop", "PORT": "8900"}, (), 0),
-        ({"PORT": "8900"}, (), 0),
-    ],
-)
-def test_addresses_of_the_environment(
-    variables: dict[str, str], hosts: tuple[str, ...], port: int, tmp_path: Path
-) -> None:
-    usual = addresses.on_ports(addresses.PORTS)
-    extra = [Address(host, port) for host in hosts]
-    assert addresses.usual(variables, tmp_path) == [*usual, *extra]
-
-
-def test_an_ipv6_address_without_brackets_is_ollamas_usual_port(tmp_path: Path) -> None:
-    assert addresses.parse("::1", 11434) == [Address("::1", 11434)]
-
-
-@pytest.mark.parametrize("place", ["pointed", ".cache/lm-studio", ".lmstudio"])
-def test_lm_studios_port_is_read_from_its_settings(place: str, tmp_path: Path) -> None:
-    home = tmp_path / place / ".internal"
-    home.mkdir(parents=True)
-    (home / "http-server-config.json").write_text(json.dumps({"port": 4567}))
-    if place == "pointed":
-        (tmp_path / ".lmstudio").mkdir()
-        (tmp_path / ".lmstudio-home-pointer").write_text(f"{tmp_path / place}\n")
-    found = addresses.usual({}, tmp_path)
-    assert found == addresses.on_ports([*addresses.PORTS, 4567])
-
-
-@pytest.mark.parametrize("content", ["", "[]", '{"port": "x"}', '{"port": 99999}', "{}", "\udcff"])
-def test_settings_of_lm_studio_that_make_no_sense_are_no_error(
-    content: str, tmp_path: Path
-) -> None:
-    folder = tmp_path / ".lmstudio" / ".internal"
-    folder.mkdir(parents=True)
-    file = folder / "http-server-config.json"
-    file.write_bytes(content.encode("utf-8", "surrogateescape"))
-    (tmp_path / ".lmstudio-home-pointer").write_text("relative/or/gone")
-    assert addresses.usual({}, tmp_path) == addresses.on_ports(addresses.PORTS)
 
 
 async def test_without_ports_the_usual_addresses_are_looked_at(

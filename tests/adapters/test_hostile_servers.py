@@ -1,34 +1,15 @@
 """Servers that refuse, hang, fall silent or go away: each ends in one of our errors."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
-from app.errors import (
-    ApiError,
-    Misconfigured,
-    ProviderError,
-    RateLimited,
-    StreamCut,
-    TimedOut,
-)
-from tests.adapters.asking import CHAT, ask, hello_server, is_alone, openai, refusal, until
-from tests.fakes.servers.http import FakeServer, Reply, sse
+from app.errors import ApiError, Misconfigured, ProviderError, RateLimited, StreamCut, TimedOut
+from tests.adapters.asking import CHAT, ask, is_alone, openai, refusal, until
+from tests.fakes.servers.http import FakeServer, Reply, events, sse
 from tests.fakes.servers.openai_events import answer, delta
 
 EVENTS = b"".join(sse(*answer()).pieces or ())
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FakeServer]:
-    async with hello_server() as started:
-        yield started
-
-
-def stream(*pieces: bytes, **how: Any) -> Reply:
-    return Reply(content_type="text/event-stream", pieces=pieces, **how)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +70,7 @@ async def test_the_first_byte_may_take_longer_than_the_limit(
     server: FakeServer, before: str
 ) -> None:
     come = asyncio.Event()
-    server.enqueue(CHAT, stream(EVENTS, **{before: come}))
+    server.enqueue(CHAT, events(EVENTS, **{before: come}))
     async with openai(server, silence_seconds=0.02) as provider:
         asked = asyncio.ensure_future(ask(provider))
         await until(lambda: server.received)

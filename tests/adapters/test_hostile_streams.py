@@ -3,39 +3,23 @@
 import asyncio
 import gzip
 import json
-from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Any
 
 import pytest
 
-from app.errors import (
-    ApiError,
-    BadReply,
-    StreamCut,
-)
-from tests.adapters.asking import CHAT, QUESTION, ask, hello_server, openai, refusal, until
-from tests.fakes.servers.http import FakeServer, Reply, sse
+from app.errors import ApiError, BadReply, StreamCut
+from tests.adapters.asking import CHAT, QUESTION, ask, openai, refusal, until
+from tests.fakes.servers.http import FakeServer, Reply, events, sse
 from tests.fakes.servers.openai_events import answer, delta, finish
 
 EVENTS = b"".join(sse(*answer(("Grüße", " \u2028", "🦜"))).pieces or ())
 TEXT = "Grüße \u2028🦜"
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[FakeServer]:
-    async with hello_server() as started:
-        yield started
-
-
-def stream(*pieces: bytes, **how: Any) -> Reply:
-    return Reply(content_type="text/event-stream", pieces=pieces, **how)
-
-
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 11, 64])
 async def test_pieces_of_every_size_give_the_same_answer(server: FakeServer, size: int) -> None:
     server.recut = size
-    server.enqueue(CHAT, stream(EVENTS))
+    server.enqueue(CHAT, events(EVENTS))
     async with openai(server) as provider:
         said = await ask(provider)
     assert said.text == TEXT
@@ -51,7 +35,7 @@ async def test_a_stream_that_ends_at_any_byte_is_whole_or_cut(
     async with openai(server) as provider:
         for end in range(len(EVENTS)):
             server.cut_at = end
-            server.enqueue(CHAT, stream(EVENTS, cut=breaks))
+            server.enqueue(CHAT, events(EVENTS, cut=breaks))
             if end < whole:
                 with pytest.raises(StreamCut):
                     await ask(provider)
@@ -85,7 +69,7 @@ async def test_a_server_that_goes_on_after_done_is_left_alone(server: FakeServer
     async with openai(server) as provider:
         assert (await ask(provider)).text == "Hi"
         await until(lambda: server.disconnects)
-    late = stream(*(sse(delta(content="Hi"), finish()).pieces or ()), b"data: {broken\n\n")
+    late = events(*(sse(delta(content="Hi"), finish()).pieces or ()), b"data: {broken\n\n")
     server.enqueue(CHAT, late)
     async with openai(server) as provider:
         assert (await ask(provider)).text == "Hi"
@@ -96,7 +80,7 @@ async def test_keep_alive_comments_and_foreign_events_say_nothing(server: FakeSe
     pieces = [
         piece for event in answer() for piece in (noise, *(sse(event, done=False).pieces or ()))
     ]
-    server.enqueue(CHAT, stream(*pieces, noise))
+    server.enqueue(CHAT, events(*pieces, noise))
     async with openai(server) as provider:
         said = await ask(provider)
     assert said.text == "Hello, world"
@@ -114,17 +98,17 @@ async def test_keep_alive_comments_and_foreign_events_say_nothing(server: FakeSe
 )
 async def test_an_error_inside_a_stream_that_began_well(server: FakeServer, event: bytes) -> None:
     began = list(sse(delta(content="Hel"), done=False).pieces or ())
-    error = await refusal(server, stream(*began, event, b"data: [DONE]\n\n"))
+    error = await refusal(server, events(*began, event, b"data: [DONE]\n\n"))
     assert isinstance(error, ApiError)
     assert error.message == "OpenAI-compatible server says: boom"
 
 
 async def test_bytes_that_are_no_utf8_do_not_end_the_answer(server: FakeServer) -> None:
     broken = json.dumps(delta(content="a@b")).encode().replace(b"@", b"\xff\xc3")
-    server.enqueue(CHAT, stream(b"data: " + broken + b"\n\n", b"data: [DONE]\n\n"))
+    server.enqueue(CHAT, events(b"data: " + broken + b"\n\n", b"data: [DONE]\n\n"))
     async with openai(server) as provider:
         assert (await ask(provider)).text.replace("\ufffd", "") == "ab"
-    error = await refusal(server, stream(b"data: \xff\xfe\x00\n\n"))
+    error = await refusal(server, events(b"data: \xff\xfe\x00\n\n"))
     assert isinstance(error, BadReply)
 
 

@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from tests.conftest import PARROT_REPLY
 PACKAGES = ("uvicorn", "fastapi", "sse_starlette", "starlette_context", "pydantic_settings")
 KEY = "sk-local"
 START_SECONDS = 120.0
+TRIES = 3  # of finding a port that stays free until the server has it
 GREEDY = Sampling(temperature=0.0)
 
 
@@ -63,7 +64,8 @@ def _settings(port: int, parrot: Path, endless: Path) -> dict[str, Any]:
     }
 
 
-def _await_start(process: subprocess.Popen[bytes], program: Program) -> None:
+def _starts(process: subprocess.Popen[bytes], program: Program) -> bool:
+    """Waits until the server answers; false where another program has taken its port meanwhile."""
     request = urllib.request.Request(f"{program.url}/v1/models")
     request.add_header("Authorization", f"Bearer {KEY}")
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -73,23 +75,22 @@ def _await_start(process: subprocess.Popen[bytes], program: Program) -> None:
             break
         try:
             with opener.open(request, timeout=5):
-                return
+                return True
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
-    pytest.fail(f"the server did not start:\n{program.log.read_text(errors='replace')}")
+    log = program.log.read_text(errors="replace")
+    if process.poll() is not None and "address already in use" in log:
+        return False
+    pytest.fail(f"the server did not start:\n{log}")
 
 
-@pytest.fixture(scope="module")
-def program(
-    parrot: Path, endless: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Program]:
-    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
-    assert not missing, f"llama-cpp-python[server] is part of the extra `dev`; missing: {missing}"
-    folder = tmp_path_factory.mktemp("llama_cpp_server")
-    port = _free_port()
-    made = Program(f"http://127.0.0.1:{port}", folder / "log.txt")
+@contextmanager
+def _running(
+    folder: Path, settings: dict[str, Any]
+) -> Iterator[tuple[subprocess.Popen[bytes], Program]]:
+    made = Program(f"http://127.0.0.1:{settings['port']}", folder / "log.txt")
     config = folder / "config.json"
-    config.write_text(json.dumps(_settings(port, parrot, endless)))
+    config.write_text(json.dumps(settings))
     # The server reads its settings from the environment too, so that it gets hardly any of it.
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TEMP") if name in os.environ}
     command = [sys.executable, "-m", "llama_cpp.server", "--config_file", str(config)]
@@ -103,8 +104,7 @@ def program(
             stderr=subprocess.STDOUT,
         )
         try:
-            _await_start(process, made)
-            yield made
+            yield process, made
         finally:
             process.terminate()
             try:
@@ -112,6 +112,22 @@ def program(
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+@pytest.fixture(scope="module")
+def program(
+    parrot: Path, endless: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Program]:
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    assert not missing, f"llama-cpp-python[server] is part of the extra `dev`; missing: {missing}"
+    folder = tmp_path_factory.mktemp("llama_cpp_server")
+    for _ in range(TRIES):
+        settings = _settings(_free_port(), parrot, endless)
+        with _running(folder, settings) as (process, made):
+            if _starts(process, made):
+                yield made
+                return
+    pytest.fail(f"no port stayed free in {TRIES} tries")
 
 
 def connect(program: Program, key: str = KEY) -> OpenAIProvider:

@@ -1,7 +1,6 @@
 """The LLM manager: one model is chosen, made ready and asked, wherever it lives."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -20,18 +19,12 @@ from app.llm.providers.policies.breaker import CircuitBreaker
 from app.llm.state import Phase
 from app.schema import Chunk, Endpoint, FinishReason, FoundServer, ModelRef
 from tests.adapters.asking import CHAT, QUESTION, until
-from tests.adapters.managing import LOCAL, Managed, Serve, managed, serving
+from tests.adapters.managing import LOCAL, Managed, Serve, managed
 from tests.fakes.servers.http import FakeServer, Reply, as_json, running, sse
 from tests.fakes.servers.ollama import Ollama
 from tests.fakes.servers.openai_events import delta
 
 TINY = ModelRef("far", "tiny")
-
-
-@pytest.fixture
-async def serve() -> AsyncIterator[Serve]:
-    async with serving() as start:
-        yield start
 
 
 @pytest.fixture
@@ -44,13 +37,6 @@ async def far(server: FakeServer) -> AsyncIterator[Managed]:
     """A manager that knows the server as `far`."""
     async with managed(Endpoint("far", "vllm", server.url)) as made:
         yield made
-
-
-def closed_url() -> str:
-    """An address where nobody listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 def half() -> Reply:
@@ -163,10 +149,9 @@ async def test_a_provider_that_is_not_there(
         assert (state.phase, state.ref, state.error) == (Phase.IDLE, wanted, caught.value)
 
 
-async def test_a_configured_server_that_is_not_running() -> None:
-    url = closed_url()
-    async with managed(Endpoint("far", "vllm", url)) as made:
-        with pytest.raises(Unreachable, match=f"vLLM does not answer at {url}") as caught:
+async def test_a_configured_server_that_is_not_running(closed_url: str) -> None:
+    async with managed(Endpoint("far", "vllm", closed_url)) as made:
+        with pytest.raises(Unreachable, match=f"vLLM does not answer at {closed_url}") as caught:
             await made.manager.load(TINY)
         assert made.manager.state.error is caught.value
         assert (await made.broken())[1].message == caught.value.message  # it was asked once more
@@ -263,12 +248,18 @@ async def test_a_failed_load_leaves_the_servers_model_before_it(far: Managed) ->
     assert (await far.ask()).finish.model == TINY
 
 
-async def test_a_load_can_be_given_up(far: Managed, server: FakeServer) -> None:
-    slow = as_json({})
-    slow.wait = asyncio.Event()
-    server.enqueue("/v1/models", slow)
+async def slow_load(far: Managed, server: FakeServer) -> asyncio.Task[None]:
+    """A load that waits for a server which has been asked and does not answer."""
+    never = as_json({})
+    never.wait = asyncio.Event()
+    server.enqueue("/v1/models", never)
     loading = asyncio.create_task(far.manager.load(TINY))
     await until(lambda: server.received)
+    return loading
+
+
+async def test_a_load_can_be_given_up(far: Managed, server: FakeServer) -> None:
+    loading = await slow_load(far, server)
     await far.manager.cancel_load()
     with pytest.raises(NoModel, match="was not loaded"):
         await loading
@@ -277,11 +268,7 @@ async def test_a_load_can_be_given_up(far: Managed, server: FakeServer) -> None:
 
 
 async def test_the_newest_load_wins(far: Managed, server: FakeServer) -> None:
-    slow = as_json({})
-    slow.wait = asyncio.Event()
-    server.enqueue("/v1/models", slow)
-    first = asyncio.create_task(far.manager.load(TINY))
-    await until(lambda: server.received)
+    first = await slow_load(far, server)
     await far.manager.load(ModelRef("far", "other"))
     with pytest.raises(NoModel):
         await first

@@ -4,9 +4,9 @@ import pytest
 
 from app.errors import ApiError, Misconfigured, ModelMissing, Unsupported
 from app.llm.providers import mistral_rs
-from app.llm.providers.mistral_rs import MistralRsProvider, from_environment
+from app.llm.providers.mistral_rs import MistralRsProvider
 from app.llm.providers.text_generation_webui import TextGenerationWebUIProvider
-from app.schema import Endpoint, RunningModel
+from app.schema import RunningModel
 from tests.adapters.local_servers import answer, connected, finish, text
 from tests.fakes.servers.http import sse
 from tests.fakes.servers.mistral_rs import MistralRs
@@ -19,18 +19,6 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # mistral.rs
-
-
-def test_the_environment_names_a_server_and_a_model():
-    url, model = "http://10.0.0.2:9000/v1", "qwen3"
-    assert from_environment({}) is None
-    assert from_environment({"INFERENCE_SERVER_BASE_URL": " "}) is None
-    assert from_environment(
-        {"INFERENCE_SERVER_BASE_URL": f'"{url}"', "INFERENCE_SERVER_MODEL": model}
-    ) == Endpoint("mistral-rs", "mistral-rs", url, models=(model,))
-    assert from_environment({"INFERENCE_SERVER_MODEL": model}) == Endpoint(
-        "mistral-rs", "mistral-rs", models=(model,)
-    )
 
 
 async def test_the_model_of_the_environment_is_used_when_none_is_named():

@@ -1,26 +1,17 @@
 """Servers that do one thing at a time: whatever else is asked waits on this side."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 
 import pytest
 
 from app.errors import StreamCut
-from tests.adapters.asking import CHAT, QUESTION, ask, hello_server, openai
+from app.llm.providers.openai import OpenAIProvider
+from app.schema import Chunk
+from tests.adapters.asking import CHAT, QUESTION, ask, asked, openai
 from tests.fakes.servers.http import FakeServer, sse
 from tests.fakes.servers.openai_events import answer, delta
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FakeServer]:
-    async with hello_server() as started:
-        yield started
-
-
-def asked(server: FakeServer) -> int:
-    """How many answers the server was asked for."""
-    return [request.path for request in server.received].count(CHAT)
 
 
 async def barrier(server: FakeServer) -> None:
@@ -29,17 +20,26 @@ async def barrier(server: FakeServer) -> None:
         await other.list_models()
 
 
-async def test_the_second_request_waits_for_the_first(
-    server: FakeServer,
-) -> None:
+@asynccontextmanager
+async def answering(
+    server: FakeServer, kind: str
+) -> AsyncIterator[tuple[OpenAIProvider, AsyncGenerator[Chunk, None], asyncio.Event]]:
+    """A provider, its answer that has begun, and the event before which that does not end."""
     go_on = asyncio.Event()
     server.enqueue(CHAT, sse(*answer(), hold=go_on))
     async with (
-        openai(server, "koboldcpp") as provider,
-        aclosing(provider.stream("tiny", QUESTION)) as first,
+        openai(server, kind) as provider,
+        aclosing(provider.stream("tiny", QUESTION)) as stream,
+    ):
+        assert (await anext(stream)).text == "Hello"
+        yield provider, stream, go_on
+
+
+async def test_the_second_request_waits_for_the_first(server: FakeServer) -> None:
+    async with (
+        answering(server, "koboldcpp") as (provider, first, go_on),
         aclosing(provider.stream("tiny", QUESTION)) as second,
     ):
-        assert (await anext(first)).text == "Hello"
         assert (await anext(second)).waiting == 1
         later = asyncio.ensure_future(anext(second))
         await barrier(server)
@@ -51,13 +51,7 @@ async def test_the_second_request_waits_for_the_first(
 
 
 async def test_a_request_that_waits_can_be_given_up(server: FakeServer) -> None:
-    never = asyncio.Event()
-    server.enqueue(CHAT, sse(*answer(), hold=never))
-    async with (
-        openai(server, "koboldcpp") as provider,
-        aclosing(provider.stream("tiny", QUESTION)) as first,
-    ):
-        await anext(first)
+    async with answering(server, "koboldcpp") as (provider, first, _):
         async with aclosing(provider.stream("tiny", QUESTION)) as second:
             assert (await anext(second)).waiting == 1
             later = asyncio.ensure_future(anext(second))
@@ -69,16 +63,8 @@ async def test_a_request_that_waits_can_be_given_up(server: FakeServer) -> None:
     assert asked(server) == 2
 
 
-async def test_nothing_else_is_asked_while_an_answer_streams(
-    server: FakeServer,
-) -> None:
-    go_on = asyncio.Event()
-    server.enqueue(CHAT, sse(*answer(), hold=go_on))
-    async with (
-        openai(server, "llama-cpp-python") as provider,
-        aclosing(provider.stream("tiny", QUESTION)) as stream,
-    ):
-        await anext(stream)
+async def test_nothing_else_is_asked_while_an_answer_streams(server: FakeServer) -> None:
+    async with answering(server, "llama-cpp-python") as (provider, stream, go_on):
         assert [info.ref.model for info in await provider.list_models()] == ["tiny"]
         assert (await provider.health()).works
         assert "estimate" in (await provider.count_tokens("tiny", QUESTION)).method

@@ -1,6 +1,5 @@
 """Servers of OpenAI's dialect: what they are sent, and what becomes of their replies."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -9,20 +8,9 @@ from app.errors import ApiError, BadReply, Misconfigured, ModelMissing, Unsuppor
 from app.llm.providers.openai import OpenAIProvider
 from app.llm.providers.profiles import PROFILES
 from app.schema import FinishReason, Image, Message, Request, Role, Sampling, ToolCall
-from tests.adapters.asking import CHAT, QUESTION, ask, endpoint, hello_server, openai
+from tests.adapters.asking import CHAT, QUESTION, ask, asked, endpoint, openai
 from tests.fakes.servers.http import FakeServer, Reply, as_json, sse
 from tests.fakes.servers.openai_events import delta, finish
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FakeServer]:
-    async with hello_server() as started:
-        yield started
-
-
-def asked(server: FakeServer) -> int:
-    """How many answers the server was asked for."""
-    return [request.path for request in server.received].count(CHAT)
 
 
 async def test_an_answer_streams_with_the_servers_figures(server: FakeServer) -> None:

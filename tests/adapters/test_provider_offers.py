@@ -1,10 +1,8 @@
 """What the environment offers, staying offline, and the policies around what was set up."""
 
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from keyring.backends.null import Keyring as NullKeyring
 
 from app import core as cores
 from app.credentials import SERVICE
@@ -17,37 +15,11 @@ from app.llm.providers.policies.retry import Retrying
 from app.schema import ModelRef
 from app.settings import ProviderSettings, SettingsFile
 from tests.adapters.asking import CHAT
-from tests.adapters.managing import Serve, serving, whole
-from tests.adapters.test_provider_setup import KEY, at, served, written
+from tests.adapters.managing import Serve, whole
+from tests.adapters.setting_up import KEY, at, served, written
 from tests.fakes import running
-from tests.fakes.key_ring import MemoryKeyring, in_use
+from tests.fakes.key_ring import MemoryKeyring
 from tests.fakes.servers.http import FakeServer, as_json
-
-
-@pytest.fixture
-def ring() -> Iterator[MemoryKeyring]:
-    made = MemoryKeyring()
-    with in_use(made):
-        yield made
-
-
-@pytest.fixture
-def no_ring() -> Iterator[None]:
-    with in_use(NullKeyring()):
-        yield
-
-
-@pytest.fixture
-async def core(tmp_path: Path) -> AsyncIterator[cores.Core]:
-    """The core as the program builds it."""
-    async with running.core(tmp_path / "home") as built:
-        yield built
-
-
-@pytest.fixture
-async def serve() -> AsyncIterator[Serve]:
-    async with serving() as start:
-        yield start
 
 
 @pytest.fixture

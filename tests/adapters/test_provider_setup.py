@@ -1,71 +1,27 @@
 """Providers are set up, tested and taken away; their keys are in the keyring and nowhere else."""
 
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from keyring.backends.null import Keyring as NullKeyring
 
 from app import core as cores
 from app import credentials
 from app.credentials import SERVICE, Credentials
 from app.errors import Misconfigured, StorageError
 from app.settings import ProviderSettings, SettingsFile
-from tests.adapters.managing import Serve, serving
+from tests.adapters.managing import Serve
+from tests.adapters.setting_up import KEY, at, served, written
 from tests.fakes import running
-from tests.fakes.key_ring import MemoryKeyring, in_use
+from tests.fakes.key_ring import MemoryKeyring
 from tests.fakes.servers.http import FakeServer
 
-KEY = "sk-very-secret-0123456789"
 MODELS = "/v1/models"
-
-
-@pytest.fixture
-def ring() -> Iterator[MemoryKeyring]:
-    made = MemoryKeyring()
-    with in_use(made):
-        yield made
-
-
-@pytest.fixture
-def no_ring() -> Iterator[None]:
-    with in_use(NullKeyring()):
-        yield
-
-
-@pytest.fixture
-async def core(tmp_path: Path) -> AsyncIterator[cores.Core]:
-    """The core as the program builds it."""
-    async with running.core(tmp_path / "home") as built:
-        yield built
-
-
-@pytest.fixture
-async def serve() -> AsyncIterator[Serve]:
-    async with serving() as start:
-        yield start
 
 
 @pytest.fixture
 async def server(serve: Serve) -> FakeServer:
     """A server that wants the key."""
     return await serve("tiny", "other", key=KEY)
-
-
-def at(server: FakeServer, name: str = "box", **more: Any) -> ProviderSettings:
-    return ProviderSettings(name=name, kind="vllm", url=server.url, **more)
-
-
-def written(core: cores.Core) -> str:
-    """Everything that Hearth has written to files."""
-    folder = core.paths.config
-    return "".join(path.read_text(errors="replace") for path in folder.rglob("*") if path.is_file())
-
-
-async def served(core: cores.Core, name: str = "box") -> list[str]:
-    provider = await core.manager.registry.get(name)
-    return [model.ref.model for model in await provider.list_models()]
 
 
 # Saving

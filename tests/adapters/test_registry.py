@@ -1,43 +1,20 @@
-"""Which providers there are, and the one list of all their models, over real servers."""
+"""Which providers there are, over real servers."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 
-from app import net
-from app.errors import HearthError, Misconfigured, NoModel, ProviderError, Unreachable
-from app.llm.model_list import ModelList
-from app.llm.providers.factory import ProviderFactory
-from app.llm.providers.kinds import makers
+from app.errors import HearthError, Misconfigured, NoModel
 from app.llm.providers.openai import OpenAIProvider
-from app.llm.registry import ReadKey, Registry
-from app.schema import Endpoint, FoundServer, ModelInfo
+from app.llm.registry import Registry
+from app.schema import Endpoint, FoundServer
 from tests.adapters.asking import PATIENCE, until
-from tests.adapters.managing import Serve, serving
+from tests.adapters.managing import Serve
+from tests.adapters.registering import MODELS, Keys, at, opened
 from tests.fakes.provider import FakeProvider
-from tests.fakes.servers.http import FakeServer, as_json
 
 KEY = "sk-0123456789"
-MODELS = "/v1/models"
-
-
-class Keys:
-    """A keyring that counts how often it is asked, and can be slow."""
-
-    def __init__(self, **keys: str) -> None:
-        self.keys = keys
-        self.asked: list[str] = []
-        self.slow: dict[str, asyncio.Event] = {}
-
-    async def __call__(self, name: str) -> str:
-        self.asked.append(name)
-        if name in self.slow:
-            await self.slow[name].wait()
-        return self.keys.get(name, "")
 
 
 @pytest.fixture
@@ -45,46 +22,10 @@ def keys() -> Keys:
     return Keys()
 
 
-@asynccontextmanager
-async def opened(keys: ReadKey, *endpoints: Endpoint, **fixed: Any) -> AsyncIterator[Registry]:
-    """A registry whose providers speak real HTTP."""
-    registry = Registry(fixed, ProviderFactory(makers(net.OfflineLock())), keys)
-    registry.configure_now(endpoints)
-    try:
-        yield registry
-    finally:
-        await registry.aclose()
-
-
 @pytest.fixture
 async def registry(keys: Keys) -> AsyncIterator[Registry]:
     async with opened(keys, local=FakeProvider()) as made:
         yield made
-
-
-@pytest.fixture
-async def serve() -> AsyncIterator[Serve]:
-    async with serving() as start:
-        yield start
-
-
-@pytest.fixture
-def closed_url() -> str:
-    """An address where nobody listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{taken.getsockname()[1]}"
-
-
-def at(server: FakeServer, name: str = "far", kind: str = "vllm", **about: Any) -> Endpoint:
-    return Endpoint(name, kind, server.url, **about)
-
-
-def refs(models: list[ModelInfo], *, stale: bool | None = None) -> list[str]:
-    return [str(model.ref) for model in models if stale in (None, model.is_stale)]
-
-
-# The registry
 
 
 async def test_hearths_own_come_first_and_unknown_ones_are_named(registry: Registry) -> None:
@@ -274,132 +215,3 @@ async def test_the_end_closes_every_connection(keys: Keys, serve: Serve) -> None
         assert (server.open_connections, found.open_connections) == (1, 1)
     await until(lambda: server.open_connections == found.open_connections == 0)
     assert local.loaded is None
-
-
-# The list
-
-
-def listing(*names: str) -> dict[str, Any]:
-    return {"data": [{"id": name} for name in names]}
-
-
-@asynccontextmanager
-async def reading(registry: Registry, wait: float = 20.0) -> AsyncIterator[ModelList]:
-    """`wait` is only used up where a server never answers."""
-    made = ModelList(registry, wait)
-    try:
-        yield made
-    finally:
-        await made.aclose()
-
-
-async def test_twelve_endpoints_of_which_six_are_dead_are_listed_within_the_wait(
-    registry: Registry, serve: Serve, closed_url: str
-) -> None:
-    never = asyncio.Event()
-    alive = [await serve(f"m{number}") for number in range(6)]
-    silent = [await serve() for _ in range(3)]
-    for server in silent:
-        server.enqueue(MODELS, as_json({}, 200))
-        server._next[MODELS][0].wait = never
-    endpoints = [at(server, f"alive-{number}") for number, server in enumerate(alive)]
-    endpoints += [at(server, f"silent-{number}") for number, server in enumerate(silent)]
-    endpoints += [Endpoint(f"dead-{number}", "vllm", closed_url) for number in range(3)]
-    await registry.configure(endpoints)
-    await (await registry.get("alive-0")).list_models()  # the first client ever takes its time
-    async with reading(registry, wait=2.0) as models:
-        found = await models.read()
-        assert refs(found, stale=False) == [
-            "fake:/models/fake.gguf",
-            *(f"alive-{number}:m{number}" for number in range(6)),
-        ]
-        assert refs(found, stale=True) == []
-        errors = {name: type(one.error) for name, one in models.listings.items() if one.error}
-        assert errors == {f"dead-{number}": Unreachable for number in range(3)}
-        assert not never.is_set(), "nobody waited for the silent ones"
-
-
-async def test_a_late_one_is_stale_with_what_it_said_before(
-    registry: Registry, serve: Serve
-) -> None:
-    server = await serve("a", "b")
-    await registry.configure([at(server)])
-    async with reading(registry) as patient:
-        await patient.read()
-        patient._wait = 0.2
-        answers = asyncio.Event()
-        late = as_json(listing("a", "c"))
-        late.wait = answers
-        server.enqueue(MODELS, late)
-        for _ in range(2):  # it is not asked twice
-            found = await patient.read()
-            assert refs(found, stale=True) == ["far:a", "far:b"]
-            assert refs(found, stale=False) == ["fake:/models/fake.gguf"]
-        assert len(server.received) == 2
-        answers.set()
-        patient._wait = 20.0
-        assert refs(await patient.read(), stale=False)[1:] == ["far:a", "far:c"]
-        assert len(server.received) == 2
-
-
-async def test_a_server_that_went_away_is_stale_until_it_is_back(
-    registry: Registry, serve: Serve
-) -> None:
-    server = await serve("a")
-    await registry.configure([at(server)])
-    async with reading(registry) as models:
-        assert refs(await models.read(), stale=False)[1:] == ["far:a"]
-        port = server.port
-        await server.stop()
-        assert refs(await models.read(), stale=True) == ["far:a"]
-        kept = models.listings["far"]
-        assert isinstance(kept.error, ProviderError)
-        assert kept.error.may_pass
-        assert [model.name for model in kept.models] == ["a"]
-        await server.start(port=port)
-        assert refs(await models.read(), stale=False)[1:] == ["far:a"]
-        assert models.listings["far"].error is None
-
-
-async def test_one_that_is_gone_from_the_settings_is_gone_from_the_list(
-    registry: Registry, serve: Serve
-) -> None:
-    server = await serve("a")
-    await registry.configure([at(server)])
-    async with reading(registry) as models:
-        await models.read()
-        await registry.configure([])
-        assert refs(await models.read()) == ["fake:/models/fake.gguf"]
-        assert list(models.listings) == ["local"]
-
-
-async def test_a_new_address_is_asked_though_the_old_one_has_not_answered(
-    registry: Registry, serve: Serve
-) -> None:
-    silent, server = await serve(), await serve("new")
-    late = as_json(listing("old"))
-    late.wait = asyncio.Event()
-    silent.enqueue(MODELS, late)
-    await registry.configure([at(silent)])
-    async with reading(registry, wait=0.2) as models:
-        assert refs(await models.read())[1:] == []
-        await registry.configure([at(server)])
-        models._wait = 20.0
-        assert refs(await models.read(), stale=False)[1:] == ["far:new"]
-        await until(lambda: silent.disconnects)
-
-
-async def test_the_end_gives_up_who_has_not_answered(registry: Registry, serve: Serve) -> None:
-    silent = await serve()
-    late = as_json({})
-    late.wait = asyncio.Event()
-    silent.enqueue(MODELS, late)
-    await registry.configure([at(silent)])
-    async with reading(registry, wait=0.2) as models:
-        await models.read()
-    await until(lambda: silent.disconnects)
-
-
-async def test_no_provider_is_an_empty_list(keys: Keys) -> None:
-    async with opened(keys) as registry, reading(registry) as models:
-        assert await models.read() == []

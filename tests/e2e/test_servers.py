@@ -45,12 +45,17 @@ def beside() -> Iterator[Beside]:
     made.end()
 
 
-def test_a_found_server_answers_breaks_and_answers_again(tmp_path: Path, beside: Beside) -> None:
-    program = Program(
-        tmp_path / "home",
+def hearth(folder: Path, beside: Beside) -> Program:
+    """The program on a screen that nobody sees, told where its Ollama is."""
+    return Program(
+        folder / "home",
         QT_QPA_PLATFORM="offscreen",
         OLLAMA_HOST=f"127.0.0.1:{beside.server.port}",
     )
+
+
+def test_a_found_server_answers_breaks_and_answers_again(tmp_path: Path, beside: Beside) -> None:
+    program = hearth(tmp_path, beside)
     try:
         program.wait_until_ready()
         program.until(lambda: "Ollama" in program.do("read", name="guideServersButton"))
@@ -74,11 +79,7 @@ def test_a_found_server_answers_breaks_and_answers_again(tmp_path: Path, beside:
         if program.process.poll() is None:
             program.kill()
     # The next start chooses it again, and waits for nothing.
-    again = Program(
-        tmp_path / "home",
-        QT_QPA_PLATFORM="offscreen",
-        OLLAMA_HOST=f"127.0.0.1:{beside.server.port}",
-    )
+    again = hearth(tmp_path, beside)
     try:
         again.wait_until_ready()
         again.until(lambda: again.do("read", name="modelPicker").startswith("qwen3:8b"))

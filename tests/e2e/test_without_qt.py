@@ -7,7 +7,18 @@ import sys
 from tests.e2e.program import ROOT
 
 # One suite for each part of the core; the providers' many dialects are imported by the manager's.
-CORE = ("chats", "cli", "conversation", "discovery", "engine", "manager", "registry", "runner")
+CORE = (
+    "chats",
+    "cli",
+    "conversation",
+    "discovery",
+    "discovery_addresses",
+    "engine",
+    "manager",
+    "model_list",
+    "registry",
+    "runner",
+)
 
 
 def test_the_core_passes_its_tests_without_qt() -> None:

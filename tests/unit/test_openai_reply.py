@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import ApiError, BadReply, HearthError, StreamCut
-from app.llm.providers.wire.openai_chat import Answer
+from app.llm.providers.wire.openai_events import Answer
 from app.llm.providers.wire.openai_reply import Reply
 from app.schema import Chunk, FinishReason, Message, Request, Role, ToolCall
 from tests.unit.test_wire import CUTS, pieces

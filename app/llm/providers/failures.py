@@ -1,4 +1,4 @@
-"""Reads the errors of servers, in whichever of their shapes, into ours."""
+"""Reads the errors of servers, in whichever of their shapes, into ours; makes the usual ones."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from typing import Any, NamedTuple
 
 from app.errors import (
     ApiError,
+    BadReply,
     ContextOverflow,
     HearthError,
     Misconfigured,
     ModelMissing,
     OutOfMemory,
+    ProviderError,
     RateLimited,
+    StreamCut,
     TimedOut,
     Unsupported,
 )
@@ -59,15 +62,7 @@ NAMED: Mapping[str, int] = {  # errors of OpenAI, Anthropic, llama.cpp and Gemin
     "DEADLINE_EXCEEDED": 504,
     "overloaded_error": 529,
 }
-Kind = (
-    type[ApiError]
-    | type[Misconfigured]
-    | type[ModelMissing]
-    | type[OutOfMemory]
-    | type[RateLimited]
-    | type[TimedOut]
-    | type[Unsupported]
-)
+Kind = type[ProviderError]
 KEY = (Misconfigured, "Check the key in the provider's settings.")
 TIME = (TimedOut, "Try again in a moment.")
 BUSY = (ApiError, "It is busy or starting: try again in a moment.")
@@ -159,6 +154,38 @@ def failure(
         status=number,
         code=said.code,
         retry_after=_delay(said.fields.get("details")) if pause is None else pause,
+    )
+
+
+def cut_off(name: str) -> StreamCut:
+    """An answer ended before the server said that it was complete."""
+    return StreamCut(
+        f"{name} broke off in the middle of the answer.",
+        "What came is kept. Try again.",
+        provider=name,
+    )
+
+
+def web_page(name: str) -> BadReply:
+    """A web page came in the place of an answer."""
+    return BadReply(
+        f"{name} sent a web page where Hearth expected an answer.",
+        "Check the address in its settings.",
+        provider=name,
+    )
+
+
+def missing(name: str, model: str) -> ModelMissing:
+    """The server's list has no such model."""
+    return ModelMissing(
+        f"{name} has no model called “{model}”.", "Choose one of its list.", provider=name
+    )
+
+
+def no_key(name: str) -> Misconfigured:
+    """A key is needed, and none is given."""
+    return Misconfigured(
+        f"{name} needs a key.", "Give one in the provider's settings.", provider=name
     )
 
 

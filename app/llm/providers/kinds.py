@@ -90,14 +90,11 @@ def _transformers() -> ProviderKind:
 
 def _profile_maker(kind: str, lock: net.OfflineLock) -> Maker:
     def make(endpoint: Endpoint) -> Provider:
+        from app.llm.providers import failures
         from app.llm.providers.openai import OpenAIProvider
 
         if PROFILES[kind].needs_key and not endpoint.key:
-            raise Misconfigured(
-                f"{PROFILES[kind].title} needs a key.",
-                "Give one in the provider's settings.",
-                provider=PROFILES[kind].title,
-            )
+            raise failures.no_key(PROFILES[kind].title)
         return OpenAIProvider(endpoint, PROFILES[kind], lock)
 
     return make

@@ -21,9 +21,10 @@ from app.errors import (
     Unreachable,
     Unsupported,
 )
+from app.llm.providers import failures
 from app.llm.providers.openai import OpenAIProvider
 from app.llm.providers.profiles import PROFILES
-from app.llm.providers.server import as_object
+from app.llm.providers.wire.fields import as_object, whole
 from app.schema import Endpoint, LoadedModel, ModelInfo, RunningModel
 
 RESTART_PAUSE = 0.5  # seconds between two looks at a server that starts itself anew
@@ -56,7 +57,7 @@ class KoboldCppProvider(OpenAIProvider):
         if self._is(model, current):
             return
         if model not in await self._files():
-            raise self._missing(model)
+            raise failures.missing(self.title, model)
         async with self._turn or nullcontext():  # an answer that is being given would break off
             now = await self._restarted(model, current)
         if not model.endswith(".gguf"):  # which model its settings name is known only now
@@ -126,8 +127,7 @@ class KoboldCppProvider(OpenAIProvider):
 
     async def _context(self) -> int:
         path = "/api/extra/true_max_context_length"
-        value = as_object(self.title, await self._server.get(path)).get("value")
-        return value if isinstance(value, int) else 0
+        return whole(as_object(self.title, await self._server.get(path)), "value")
 
     async def _restarted(self, file: str, before: str) -> str:
         """Has it start anew with a file; returns the name of the model that it has then."""

@@ -12,9 +12,10 @@ from typing import Any
 
 from app import net
 from app.errors import ApiError, ProviderError, Unsupported
+from app.llm.providers import failures
 from app.llm.providers.openai import OpenAIProvider
 from app.llm.providers.profiles import PROFILES
-from app.llm.providers.server import as_object, objects
+from app.llm.providers.wire.fields import as_object, mapping, objects, whole
 from app.schema import Endpoint, LoadedModel, ModelInfo, RunningModel
 
 LOAD_PAUSE = 0.5  # seconds between two looks at a model that the router loads or unloads
@@ -47,7 +48,7 @@ class LlamaServerProvider(OpenAIProvider):
         """The slots and whether they are at work; a router has those of each model."""
         query = {"model": model, "autoload": "false"} if model else None
         return [
-            Slot(int(slot.get("id") or 0), int(slot.get("n_ctx") or 0), _is_busy(slot))
+            Slot(whole(slot, "id"), whole(slot, "n_ctx"), bool(slot.get("is_processing")))
             for slot in objects(await self._server.get("/slots", query))
         ]
 
@@ -71,7 +72,7 @@ class LlamaServerProvider(OpenAIProvider):
         """
         if not _is_router(await self.props()):
             if all(info.ref.model != model for info in await self._list()):
-                raise self._missing(model)
+                raise failures.missing(self.title, model)
             return
         await self._tell("load", model)
         await self._until(model, READY)
@@ -110,14 +111,11 @@ class LlamaServerProvider(OpenAIProvider):
             return {}
 
     def _info(self, about: dict[str, Any]) -> ModelInfo:
-        meta = about.get("meta")
-        trained = meta.get("n_ctx_train") if isinstance(meta, dict) else None
-        shape = about.get("architecture")
-        takes = shape.get("input_modalities") if isinstance(shape, dict) else None
         info = super()._info(about)
+        takes = mapping(about, "architecture").get("input_modalities")
         return replace(
             info,
-            trained_context=trained or info.trained_context,
+            trained_context=whole(mapping(about, "meta"), "n_ctx_train") or info.trained_context,
             features=frozenset({"vision"}) if "image" in (takes or ()) else frozenset(),
             is_loaded=_status(about) == "loaded",
         )
@@ -145,7 +143,7 @@ class LlamaServerProvider(OpenAIProvider):
         for about in await self._states():
             if model == about.get("id") or model in (about.get("aliases") or ()):
                 return _status(about)
-        raise self._missing(model)
+        raise failures.missing(self.title, model)
 
     async def _states(self) -> Sequence[dict[str, Any]]:
         return objects(as_object(self.title, await self._server.get("/models")).get("data"))
@@ -156,9 +154,7 @@ def _is_router(props: dict[str, Any]) -> bool:
 
 
 def _context(props: dict[str, Any]) -> int:
-    settings = props.get("default_generation_settings")
-    value = settings.get("n_ctx") if isinstance(settings, dict) else None
-    return value if isinstance(value, int) else 0
+    return whole(mapping(props, "default_generation_settings"), "n_ctx")
 
 
 def _status(about: dict[str, Any]) -> str:
@@ -168,12 +164,7 @@ def _status(about: dict[str, Any]) -> str:
 
 
 def _running(about: dict[str, Any]) -> RunningModel:
-    meta = about.get("meta")
-    facts = meta if isinstance(meta, dict) else {}
+    facts = mapping(about, "meta")
     return RunningModel(
-        str(about.get("id")), size=facts.get("size") or 0, context=facts.get("n_ctx") or 0
+        str(about.get("id")), size=whole(facts, "size"), context=whole(facts, "n_ctx")
     )
-
-
-def _is_busy(slot: dict[str, Any]) -> bool:
-    return bool(slot.get("is_processing"))

@@ -6,7 +6,7 @@ Source: https://lmstudio.ai/docs/developer/rest; `/api/v1` came with 0.4.0, `/ap
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from app import net
 from app.errors import ProviderError, Unsupported
 from app.llm.providers.openai import OpenAIProvider
 from app.llm.providers.profiles import PROFILES
-from app.llm.providers.server import as_object, objects
+from app.llm.providers.wire.fields import as_object, mapping, objects, string, whole
 from app.schema import Endpoint, LoadedModel, ModelInfo, ModelRef, RunningModel
 
 LOAD_SECONDS = 900.0  # for a model to be read; the answer comes when it is loaded
@@ -38,7 +38,7 @@ class LMStudioProvider(OpenAIProvider):
         if older is None:
             raise self._too_old("say which models are loaded")
         return [
-            RunningModel(str(about.get("id")), context=_number(about.get("loaded_context_length")))
+            RunningModel(str(about.get("id")), context=whole(about, "loaded_context_length"))
             for about in older
             if about.get("state") == "loaded"
         ]
@@ -126,17 +126,16 @@ class LMStudioProvider(OpenAIProvider):
     def _described(self, about: dict[str, Any]) -> ModelInfo:
         """A model as `/api/v1` tells it."""
         key = str(about.get("key"))
-        quantisation, can = about.get("quantization"), about.get("capabilities")
         return ModelInfo(
             ref=ModelRef(self.endpoint.name, key),
             name=str(about.get("display_name") or key),
-            size=_number(about.get("size_bytes")),
-            quantisation=str((quantisation or {}).get("name") or ""),
+            size=whole(about, "size_bytes"),
+            quantisation=string(mapping(about, "quantization"), "name"),
             architecture=str(about.get("architecture") or ""),
             parameters=_parameters(about.get("params_string")),
-            trained_context=_number(about.get("max_context_length")),
+            trained_context=whole(about, "max_context_length"),
             provider=self.title,
-            features=_features(about, can if isinstance(can, dict) else {}),
+            features=_features(about, mapping(about, "capabilities")),
             is_loaded=bool(about.get("loaded_instances")),
         )
 
@@ -149,7 +148,7 @@ class LMStudioProvider(OpenAIProvider):
             name=model,
             quantisation=str(about.get("quantization") or ""),
             architecture=str(about.get("arch") or ""),
-            trained_context=_number(about.get("max_context_length")),
+            trained_context=whole(about, "max_context_length"),
             provider=self.title,
             features=_features(about, {"trained_for_tool_use": "tool_use" in (can or ())}),
             is_loaded=about.get("state") == "loaded",
@@ -157,21 +156,18 @@ class LMStudioProvider(OpenAIProvider):
 
 
 def _copies(about: dict[str, Any]) -> Sequence[RunningModel]:
-    made = []
-    for instance in objects(about.get("loaded_instances")):
-        config = instance.get("config")
-        made.append(
-            RunningModel(
-                str(about.get("key")),
-                size=_number(about.get("size_bytes")),
-                context=_number(config.get("context_length")) if isinstance(config, dict) else 0,
-                instance=str(instance.get("id")),
-            )
+    return [
+        RunningModel(
+            str(about.get("key")),
+            size=whole(about, "size_bytes"),
+            context=whole(mapping(instance, "config"), "context_length"),
+            instance=str(instance.get("id")),
         )
-    return made
+        for instance in objects(about.get("loaded_instances"))
+    ]
 
 
-def _features(about: dict[str, Any], can: dict[str, Any]) -> frozenset[str]:
+def _features(about: dict[str, Any], can: Mapping[str, Any]) -> frozenset[str]:
     kind = about.get("type")
     if kind in ("embedding", "embeddings"):
         return frozenset({"embedding"})
@@ -193,7 +189,3 @@ def _parameters(text: Any) -> int:
         return round(int(experts or 1) * float(number) * UNITS[unit.upper()])
     except ValueError:
         return 0
-
-
-def _number(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0

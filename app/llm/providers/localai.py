@@ -16,7 +16,7 @@ from app.errors import ApiError, BadReply, HearthError, ProviderError, Unsupport
 from app.llm.providers import failures
 from app.llm.providers.openai import OpenAIProvider
 from app.llm.providers.profiles import PROFILES
-from app.llm.providers.server import as_object, objects
+from app.llm.providers.wire.fields import SHOWN, as_object, mapping, objects
 from app.schema import Endpoint, PullProgress, RunningModel
 
 JOB_PAUSE = 0.7  # seconds between two looks at a job
@@ -102,7 +102,7 @@ class LocalAIProvider(OpenAIProvider):
             raise BadReply(
                 f"{self.title} did not say under which number it works on this.",
                 "Update it, then try again.",
-                str(reply)[:300],
+                str(reply)[:SHOWN],
                 provider=self.title,
             )
         return job
@@ -119,24 +119,24 @@ class LocalAIProvider(OpenAIProvider):
 
     async def _job(self, job: str) -> dict[str, Any]:
         """What a job has come to; one that waits behind others is not known at first."""
-        for _ in range(JOB_LOOKS):
+        looks = 1
+        while True:
             try:
                 state = await self._server.get(f"/models/jobs/{job}")
+                break
             except ProviderError as error:
-                if error.status not in (404, 500):
+                if error.status not in (404, 500) or looks == JOB_LOOKS:
                     raise
-                unknown = error
-                await asyncio.sleep(JOB_PAUSE)
-                continue
-            if isinstance(state, dict):
-                return state
-            raise BadReply(
-                f"{self.title} does not tell how its job stands.",
-                "Look there whether the model has come.",
-                str(state)[:300],
-                provider=self.title,
-            )
-        raise unknown
+            await asyncio.sleep(JOB_PAUSE)
+            looks += 1
+        if isinstance(state, dict):
+            return state
+        raise BadReply(
+            f"{self.title} does not tell how its job stands.",
+            "Look there whether the model has come.",
+            str(state)[:SHOWN],
+            provider=self.title,
+        )
 
     def _check(self, state: dict[str, Any]) -> None:
         """Raises HearthError where a job has failed or was cancelled."""
@@ -163,8 +163,7 @@ def _progress(state: dict[str, Any]) -> PullProgress:
 
 
 def _gallery_name(about: dict[str, Any]) -> str:
-    gallery = about.get("gallery")
-    where = gallery.get("name") if isinstance(gallery, dict) else ""
+    where = mapping(about, "gallery").get("name")
     return f"{where}@{about['name']}" if where else str(about["name"])
 
 

@@ -6,7 +6,7 @@ Source: mistralrs-server-core/src/handlers.rs of mistral.rs 0.9.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -16,12 +16,9 @@ from app.errors import HearthError, Unsupported
 from app.llm.providers import failures
 from app.llm.providers.openai import OpenAIProvider
 from app.llm.providers.profiles import PROFILES
-from app.llm.providers.server import as_object
+from app.llm.providers.wire.fields import as_object
 from app.schema import Chunk, Endpoint, LoadedModel, ModelInfo, Request, RunningModel
 
-KIND = "mistral-rs"
-URL_VARIABLE = "INFERENCE_SERVER_BASE_URL"
-MODEL_VARIABLE = "INFERENCE_SERVER_MODEL"
 DEFAULT = "default"  # the server's own name for the model that it takes when none is named
 LOAD_SECONDS = 900.0  # for a model to be read; the answer comes when it is loaded
 LOAD_PAUSE = 0.5  # seconds between two looks at a model that somebody else has it load
@@ -32,7 +29,7 @@ class MistralRsProvider(OpenAIProvider):
 
     def __init__(self, endpoint: Endpoint, lock: net.OfflineLock | None = None) -> None:
         """`lock` keeps it from leaving this computer."""
-        super().__init__(endpoint, PROFILES[KIND], lock)
+        super().__init__(endpoint, PROFILES["mistral-rs"], lock)
         self._default = endpoint.models[0] if endpoint.models else DEFAULT
 
     async def open(self, model: str) -> LoadedModel:
@@ -83,7 +80,7 @@ class MistralRsProvider(OpenAIProvider):
 
     def _refusal(self, model: str, status: str, reply: dict[str, Any]) -> HearthError:
         if status == "not_found":
-            return self._missing(model)
+            return failures.missing(self.title, model)
         if status == "no_loader_config":
             return Unsupported(
                 f"{self.title} cannot load “{model}” again, and so does not unload it.",
@@ -92,11 +89,3 @@ class MistralRsProvider(OpenAIProvider):
             )
         words = reply.get("error") or f"the model “{model}” failed ({status})"
         return failures.failure(self.title, None, {"error": words})
-
-
-def from_environment(environ: Mapping[str, str]) -> Endpoint | None:
-    """The server that mistral.rs' own variables name; None where they name none."""
-    url, model = (environ.get(name, "").strip(" \t\"'") for name in (URL_VARIABLE, MODEL_VARIABLE))
-    if not url and not model:
-        return None
-    return Endpoint(KIND, KIND, url, models=(model,) if model else ())

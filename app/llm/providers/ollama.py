@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from typing import Any
 
 from app import net
-from app.errors import ApiError, BadReply, HearthError, Misconfigured, Unsupported
+from app.errors import HearthError, Misconfigured, Unsupported
 from app.llm.providers.measuring import estimate
-from app.llm.providers.server import Server, Stream, as_object, objects
-from app.llm.providers.wire import ollama_address, ollama_chat, ollama_models
+from app.llm.providers.ollama_facts import OllamaFacts
+from app.llm.providers.server import Server, Stream
+from app.llm.providers.wire import ollama_address, ollama_chat, ollama_context
+from app.llm.providers.wire.fields import as_object, vectors
 from app.llm.providers.wire.lines import Lines
 from app.llm.providers.wire.ollama_models import Pull, Shown, full_name
 from app.schema import (
@@ -21,7 +23,6 @@ from app.schema import (
     Health,
     LoadedModel,
     ModelInfo,
-    ModelRef,
     PullProgress,
     Request,
     RunningModel,
@@ -32,7 +33,6 @@ TITLE = "Ollama"
 DEFAULT_CONTEXT = 8192  # tokens, where neither the person nor the model's settings name another
 LOAD_SECONDS = 3600.0  # a large model from a slow disk; Ollama itself gives up when it is stuck
 PULL_SILENCE = 1800.0  # seconds; nothing is said while the checksum of a large file is made
-CHECK_SECONDS = 5.0  # for what is asked after an answer, which nobody should wait for
 
 
 class OllamaProvider:
@@ -53,19 +53,19 @@ class OllamaProvider:
         self._server = Server(self.title, self.endpoint, headers=headers, lock=lock)
         self._fetcher = Server(self.title, patient, headers=headers, lock=lock)
         self._lock = lock
-        self._shown: dict[str, Shown] = {}  # by the model's full name
+        self._facts = OllamaFacts(self._server, self.endpoint)
 
     @property
     def is_cloud(self) -> bool:
         """Whether what is asked leaves for a company's computers, whatever the model."""
-        return ollama_address.is_cloud(self.endpoint.url)
+        return self._facts.is_cloud
 
     async def list_models(self) -> Sequence[ModelInfo]:
         """The models that are there; those that the person named, where they did."""
         if self.endpoint.models:
-            return [self._info(name, {}) for name in self.endpoint.models]
-        infos = await self._listed()
-        loaded = {full_name(model.model) for model in await self._running_now()}
+            return [self._facts.info(name, {}) for name in self.endpoint.models]
+        infos = await self._facts.listed()
+        loaded = {full_name(model.model) for model in await self._facts.running_now()}
         return [
             replace(info, is_loaded=True) if full_name(info.ref.model) in loaded else info
             for info in infos
@@ -73,15 +73,15 @@ class OllamaProvider:
 
     async def open(self, model: str) -> LoadedModel:
         """Gets ready to answer; the model itself is loaded by the first question."""
-        shown = await self._show(model)
-        listed = {full_name(info.ref.model): info for info in await self._listed()}
+        shown = await self._facts.show(model)
+        listed = {full_name(info.ref.model): info for info in await self._facts.listed()}
         # A model of the cloud can be used without being in the list.
         info = shown.added_to(listed.get(full_name(model), shown.info))
         return LoadedModel(info, context=self._context(shown), threads=0, device=self.title)
 
     async def stream(self, model: str, request: Request) -> AsyncGenerator[Chunk, None]:
         """Streams an answer; closing the generator closes the connection."""
-        shown = await self._show(model)
+        shown = await self._facts.show(model)
         self._check_offline(shown.info)
         asked = self._context(shown)
         answer = ollama_chat.Answer(self.title, request)  # its clock runs from here
@@ -97,9 +97,9 @@ class OllamaProvider:
             yield chunk
         given = 0  # unknown for the cloud's models, which have a context of their own
         if not shown.info.is_cloud:
-            given = await self._given_context(model) or asked
+            given = await self._facts.given_context(model) or asked
             if given < asked:
-                yield Chunk(notice=ollama_chat.context_notice(self.title, asked, given))
+                yield Chunk(notice=ollama_context.context_notice(self.title, asked, given))
         notice = await self._cut_notice(request, answer, given)
         if notice:
             yield Chunk(notice=notice)
@@ -113,7 +113,7 @@ class OllamaProvider:
         """A vector for each text; one that is longer than the context is an error."""
         if not texts:
             return []
-        shown = await self._show(model)
+        shown = await self._facts.show(model)
         self._check_offline(shown.info)
         body: dict[str, Any] = {
             "model": model,
@@ -122,30 +122,22 @@ class OllamaProvider:
             "options": {"num_ctx": self._context(shown)},
         }
         reply = as_object(self.title, await self._server.post("/api/embed", body, LOAD_SECONDS))
-        vectors = reply.get("embeddings")
-        listed = vectors if isinstance(vectors, list) else []
-        if len(listed) != len(texts) or not all(isinstance(vector, list) for vector in listed):
-            raise BadReply(
-                f"{self.title} did not give a vector for each text.",
-                "Choose an embedding model.",
-                provider=self.title,
-            )
-        return [[float(value) for value in vector] for vector in listed]
+        return vectors(self.title, reply.get("embeddings"), len(texts))
 
     async def health(self) -> Health:
         """Whether the server answers, and its version."""
         try:
-            return Health(works=True, version=await self._read_version())
+            return Health(works=True, version=await self._facts.version())
         except HearthError as error:
             return Health(works=False, message=error.message)
 
     async def running(self) -> Sequence[RunningModel]:
         """The models that the server holds in memory."""
-        return await self._running()
+        return await self._facts.running()
 
     async def load_remote(self, model: str, context: int = 0) -> None:
         """Loads a model; `context` 0 takes what chats will ask for, to not load it twice."""
-        shown = await self._show(model)
+        shown = await self._facts.show(model)
         self._check_offline(shown.info)
         body: dict[str, Any] = {
             "model": model,
@@ -180,47 +172,17 @@ class OllamaProvider:
                 if pull.is_complete:
                     break
         pull.end()
-        self._shown.pop(full_name(model), None)
+        self._facts.forget(model)
 
     async def delete(self, model: str) -> None:
         """Deletes a model from the server's disk."""
         await self._server.call("DELETE", "/api/delete", {"model": model})
-        self._shown.pop(full_name(model), None)
+        self._facts.forget(model)
 
     async def aclose(self) -> None:
         """Closes the connections."""
         await self._server.aclose()
         await self._fetcher.aclose()
-
-    def _info(self, model: str, about: Mapping[str, Any]) -> ModelInfo:
-        ref = ModelRef(self.endpoint.name, model)
-        return ollama_models.model_info(ref, self.title, about, is_cloud=self.is_cloud)
-
-    async def _listed(self) -> list[ModelInfo]:
-        """The server's list, with what is known besides."""
-        reply = as_object(self.title, await self._server.get("/api/tags"))
-        infos = []
-        for about in objects(reply.get("models")):
-            name = about.get("model") or about.get("name")
-            if isinstance(name, str):
-                info = self._info(name, about)
-                shown = self._shown.get(full_name(name))
-                infos.append(shown.added_to(info) if shown else info)
-        return infos
-
-    async def _show(self, model: str) -> Shown:
-        """What the server knows of a model, asked once. Raises ModelMissing."""
-        name = full_name(model)
-        if name not in self._shown:
-            try:
-                reply = await self._server.post("/api/show", {"model": model})
-            except ApiError as error:
-                if error.status != 404:
-                    raise
-                return Shown(self._info(model, {}))  # an imitator that does not know the path
-            about = as_object(self.title, reply)
-            self._shown[name] = ollama_models.shown(self._info(model, about), about)
-        return self._shown[name]
 
     def _context(self, shown: Shown) -> int:
         """How many tokens of context are asked for, never more than the model was trained with."""
@@ -249,12 +211,7 @@ class OllamaProvider:
             return await stack.enter_async_context(self._server.stream(path, body))
 
     async def _lines(self, stream: Stream) -> AsyncGenerator[str, None]:
-        if stream.content_type == "text/html":
-            raise BadReply(
-                f"{self.title} sent a web page where Hearth expected an answer.",
-                "Check the address in its settings.",
-                provider=self.title,
-            )
+        stream.check()
         lines = Lines(self.title)
         async with aclosing(stream.pieces) as pieces:
             async for piece in pieces:
@@ -268,46 +225,22 @@ class OllamaProvider:
         """A sentence where the server cannot have read the whole prompt, else ""."""
         read = answer.prompt_tokens
         limit = min((count for count in (read, context) if count), default=0)
-        if not limit or not ollama_chat.may_exceed(request, limit):
+        if not limit or not ollama_context.may_exceed(request, limit):
             return ""
-        fewest = ollama_chat.fewest_tokens(request)
-        if read < fewest and not answer.tells_cached and not await self._counts_all():
+        fewest = ollama_context.fewest_tokens(request)
+        if (
+            read < fewest
+            and not answer.tells_cached
+            and not await self._facts.counts_whole_prompt()
+        ):
             read = 0  # the cached part of the prompt may be missing from it
-        return ollama_chat.cut_notice(self.title, fewest, read, context)
-
-    async def _counts_all(self) -> bool:
-        try:
-            version = await self._read_version(CHECK_SECONDS)
-        except HearthError:
-            return False
-        return ollama_chat.counts_whole_prompt(version)
-
-    async def _read_version(self, seconds: float | None = None) -> str:
-        reply = await self._server.call("GET", "/api/version", seconds=seconds)
-        return str(as_object(self.title, reply).get("version") or "")
-
-    async def _given_context(self, model: str) -> int:
-        """The context that a model was loaded with, in tokens; 0 if unknown."""
-        name = full_name(model)
-        same = (run.context for run in await self._running_now() if full_name(run.model) == name)
-        return next(same, 0)
-
-    async def _running_now(self) -> list[RunningModel]:
-        """The running models, none where the server does not tell."""
-        try:
-            return await self._running(CHECK_SECONDS)
-        except HearthError:
-            return []
-
-    async def _running(self, seconds: float | None = None) -> list[RunningModel]:
-        reply = as_object(self.title, await self._server.call("GET", "/api/ps", seconds=seconds))
-        return ollama_models.running(reply)
+        return ollama_context.cut_notice(self.title, fewest, read, context)
 
 
 def _is_half(line: str) -> bool:
     """Whether a line is the beginning of an object whose end never came."""
     try:
         json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return line.lstrip().startswith("{")
     return False

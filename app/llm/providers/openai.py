@@ -10,11 +10,14 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from app import net
-from app.errors import BadReply, HearthError, ModelMissing, ProviderError, StreamCut
+from app.errors import HearthError, ProviderError, StreamCut
+from app.llm.providers import failures
 from app.llm.providers.measuring import estimate, plain_text
 from app.llm.providers.profiles import Counting, Profile
-from app.llm.providers.server import Server, Stream, as_object, objects
+from app.llm.providers.server import Server, Stream
 from app.llm.providers.wire import openai_chat
+from app.llm.providers.wire.fields import as_object, mapping, objects, vectors, whole
+from app.llm.providers.wire.openai_events import Answer
 from app.llm.providers.wire.openai_reply import Reply
 from app.schema import (
     Chunk,
@@ -79,7 +82,7 @@ class OpenAIProvider:
         known = {info.ref.model: info for info in await self._patiently(self.list_models)}
         info = known.get(model)
         if info is None and known and not self.endpoint.models:
-            raise self._missing(model)
+            raise failures.missing(self.title, model)
         return await self._opened(info or self._info({"id": model}))
 
     async def stream(self, model: str, request: Request) -> AsyncGenerator[Chunk, None]:
@@ -90,9 +93,8 @@ class OpenAIProvider:
                     yield Chunk(waiting=1)
                 await stack.enter_async_context(self._turn)
             self._listed = self._listed or [self._info({"id": model})]
-            answer = openai_chat.Answer(  # its clock runs from here
-                self.title, request, needs_reason=self.profile.interrupts
-            )
+            # Its clock runs from here.
+            answer = Answer(self.title, request, needs_reason=self.profile.interrupts)
             stream = await self._begin(stack, model, request)
             async with aclosing(self._read(stream, answer)) as chunks:
                 async for chunk in chunks:
@@ -117,15 +119,8 @@ class OpenAIProvider:
         async with self._turn or nullcontext():
             made = await self._server.post(f"{self._prefix}/embeddings", body)
         reply = as_object(self.title, made)
-        listed = sorted(objects(reply.get("data")), key=lambda item: _whole(item.get("index")))
-        vectors = [_vector(item.get("embedding")) for item in listed]
-        if len(vectors) != len(texts) or not all(vectors):
-            raise BadReply(
-                f"{self.title} did not give a vector for each text.",
-                "Choose an embedding model.",
-                provider=self.title,
-            )
-        return vectors
+        listed = sorted(objects(reply.get("data")), key=lambda item: whole(item, "index"))
+        return vectors(self.title, [item.get("embedding") for item in listed], len(texts))
 
     async def health(self) -> Health:
         """Whether the server answers, and its version where it tells one."""
@@ -154,33 +149,23 @@ class OpenAIProvider:
         """The model as it answers from now on; servers that can be told to load it are told."""
         return LoadedModel(info, context=info.trained_context, threads=0, device=self.title)
 
-    def _missing(self, model: str) -> ModelMissing:
-        return ModelMissing(
-            f"{self.title} has no model called “{model}”.",
-            "Choose one of its list.",
-            provider=self.title,
-        )
-
     def _info(self, about: dict[str, Any]) -> ModelInfo:
         """What the list says of a model."""
         name = str(about.get("id") or about.get("name"))
-        meta = about.get("meta") if isinstance(about.get("meta"), dict) else {}
-        window = about.get("context_length") or about.get("max_model_len") or 0
-        facts: dict[str, Any] = {**about, **(meta or {})}
+        facts = {**about, **mapping(about, "meta")}
+        windows = (whole(facts, key) for key in ("n_ctx", "context_length", "max_model_len"))
         return ModelInfo(
             ref=ModelRef(self.endpoint.name, name),
             name=_short_name(name),
-            size=_whole(facts.get("size")),
-            parameters=_whole(facts.get("n_params")),
+            size=whole(facts, "size"),
+            parameters=whole(facts, "n_params"),
             quantisation=str(facts.get("ftype") or ""),
-            trained_context=_whole(facts.get("n_ctx") or window),
+            trained_context=next(filter(None, windows), 0),
             provider=self.title,
             is_cloud=self.is_cloud,
         )
 
-    async def _read(
-        self, stream: Stream, answer: openai_chat.Answer
-    ) -> AsyncGenerator[Chunk, None]:
+    async def _read(self, stream: Stream, answer: Answer) -> AsyncGenerator[Chunk, None]:
         reply = Reply(self.title, answer)
         try:
             async with aclosing(stream.pieces) as pieces:
@@ -252,14 +237,3 @@ class OpenAIProvider:
 def _short_name(model: str) -> str:
     """A model's name without the folders of a path; `publisher/model` keeps its publisher."""
     return model.replace("\\", "/").rpartition("/")[2] if model.lower().endswith(".gguf") else model
-
-
-def _vector(value: Any) -> list[float]:
-    """The numbers of an embedding; none where it is something else."""
-    if not isinstance(value, list) or not all(isinstance(number, int | float) for number in value):
-        return []
-    return [float(number) for number in value]
-
-
-def _whole(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0

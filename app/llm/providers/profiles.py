@@ -23,6 +23,7 @@ FULL = MappingProxyType(  # our name -> theirs, for servers that take llama.cpp'
 RENAMED = MappingProxyType({**FULL, "repeat_penalty": "repetition_penalty"})
 PLAIN = MappingProxyType({"temperature": "temperature", "top_p": "top_p", "seed": "seed"})
 WITHOUT_WINDOW = MappingProxyType({k: v for k, v in FULL.items() if k != "repeat_last_n"})
+RENAMED_WITHOUT_WINDOW = MappingProxyType({k: RENAMED[k] for k in WITHOUT_WINDOW})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +131,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 "mistral.rs",
                 "http://127.0.0.1:1234",
                 sampling=MappingProxyType(
-                    {k: k for k in ("temperature", "top_p", "top_k", "min_p")}
-                    | {"repeat_penalty": "repetition_penalty"}
+                    {k: v for k, v in RENAMED_WITHOUT_WINDOW.items() if k != "seed"}
                 ),
                 health="/health",
             ),
@@ -170,9 +170,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 "vllm",
                 "vLLM",
                 "http://127.0.0.1:8000",
-                sampling=MappingProxyType(
-                    {k: v for k, v in RENAMED.items() if k != "repeat_last_n"}
-                ),
+                sampling=RENAMED_WITHOUT_WINDOW,
                 thinking="template",
                 counting=(Counting("/tokenize", "messages", "count", chat=True),),
                 open_ended=True,
@@ -197,9 +195,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 "https://openrouter.ai/api/v1",
                 is_cloud=True,
                 needs_key=True,
-                sampling=MappingProxyType(
-                    {k: v for k, v in RENAMED.items() if k != "repeat_last_n"}
-                ),
+                sampling=RENAMED_WITHOUT_WINDOW,
                 thinking="nested",
             ),
         )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from app import net
-from app.errors import BadReply, HearthError, Misconfigured, TimedOut, Unreachable
+from app.errors import HearthError, Misconfigured, TimedOut, Unreachable
 from app.llm.providers import failures
 
 if TYPE_CHECKING:
@@ -23,10 +23,16 @@ LARGEST_ERROR = 64_000  # bytes of a reply that is only read for its message
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A reply that comes piece by piece."""
+    """A reply that comes piece by piece; `name` is the server's."""
 
+    name: str
     content_type: str
     pieces: AsyncGenerator[bytes, None]
+
+    def check(self) -> None:
+        """Raises BadReply where it says that it is a web page."""
+        if self.content_type == "text/html":
+            raise failures.web_page(self.name)
 
 
 class Server:
@@ -105,8 +111,8 @@ class Server:
             HearthError: the request failed, also while the pieces are read.
         """
         async with self._open(method, path, body, query) as response:
-            content_type = response.headers.get("content-type", "")
-            yield Stream(content_type.partition(";")[0].strip().lower(), self._pieces(response))
+            content_type = response.headers.get("content-type", "").partition(";")[0].strip()
+            yield Stream(self.name, content_type.lower(), self._pieces(response))
 
     async def aclose(self) -> None:
         """Closes the connections."""
@@ -120,13 +126,14 @@ class Server:
         quiet = net.Silence(self.name, self.link.silence_seconds)
         source = response.aiter_bytes()
         try:
-            async with quiet.watching():
-                while True:
-                    with net.translated(self.name, self.link.url), quiet.reading():
-                        piece = await anext(source, None)
-                    if piece is None:
-                        return
-                    yield piece
+            with net.translated(self.name, self.link.url):  # once, not around each piece
+                async with quiet.watching():
+                    while True:
+                        with quiet.reading():
+                            piece = await anext(source, None)
+                        if piece is None:
+                            return
+                        yield piece
         finally:
             await response.aclose()  # before `source` goes: httpcore's generators need it closed
 
@@ -196,48 +203,3 @@ def _decoded(content: bytes) -> Any:
         return json.loads(content)
     except (ValueError, RecursionError):
         return content.decode("utf-8", "replace")
-
-
-def parsed(name: str, text: str) -> dict[str, Any]:
-    """The JSON object of one event of a stream. Raises BadReply."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BadReply(
-            f"{name} sent something that Hearth cannot read.",
-            "Update the server, or report this with the details.",
-            text[:300],
-            provider=name,
-        ) from error
-    if not isinstance(value, dict):
-        raise BadReply(
-            f"{name} sent something that Hearth cannot read.",
-            "Update the server, or report this with the details.",
-            text[:300],
-            provider=name,
-        )
-    return value
-
-
-def as_object(name: str, value: Any) -> dict[str, Any]:
-    """A reply that must be a JSON object.
-
-    Raises:
-        ApiError: it is an error that came with a status of success, as LM Studio sends it.
-        BadReply: it is no object.
-    """
-    if isinstance(value, dict):
-        if value.get("error") and len(value) <= 3:
-            raise failures.failure(name, None, value)
-        return value
-    raise BadReply(
-        f"{name} sent a page where Hearth expected data.",
-        "Check the address in its settings.",
-        str(value)[:300],
-        provider=name,
-    )
-
-
-def objects(value: Any) -> Sequence[dict[str, Any]]:
-    """The objects in a list of a reply; whatever else is there is passed over."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

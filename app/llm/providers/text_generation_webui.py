@@ -11,9 +11,10 @@ from typing import Any
 
 from app import net
 from app.errors import Misconfigured, ModelMissing
+from app.llm.providers import failures
 from app.llm.providers.openai import OpenAIProvider
 from app.llm.providers.profiles import PROFILES
-from app.llm.providers.server import as_object
+from app.llm.providers.wire.fields import as_object
 from app.schema import Endpoint, LoadedModel, ModelInfo, RunningModel
 
 LOAD_SECONDS = 900.0  # for a model to be read; the answer comes when it is loaded
@@ -38,7 +39,7 @@ class TextGenerationWebUIProvider(OpenAIProvider):
         if model == await self._current() and not context:
             return
         if model not in await self._names():
-            raise self._missing(model)
+            raise failures.missing(self.title, model)
         args = {"ctx_size": context} if context else {}
         body = {"model_name": model, "args": args}
         await self._server.post(f"{INTERNAL}/load", body, seconds=LOAD_SECONDS)

@@ -63,6 +63,11 @@ def sse(*events: Any, done: bool = True, **how: Any) -> Reply:
     return Reply(content_type="text/event-stream", pieces=pieces, **how)
 
 
+def events(*pieces: bytes, **how: Any) -> Reply:
+    """A stream of server-sent events in pieces as they are."""
+    return Reply(content_type="text/event-stream", pieces=pieces, **how)
+
+
 def ndjson(*lines: Any, **how: Any) -> Reply:
     """A stream of lines in JSON."""
     pieces = [(json.dumps(line) + "\n").encode() for line in lines]

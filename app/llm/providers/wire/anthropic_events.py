@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from app.errors import StreamCut
 from app.llm.providers import failures
 from app.llm.providers.measuring import Meter
-from app.llm.providers.server import objects, parsed
+from app.llm.providers.wire.calls import Call, completed
+from app.llm.providers.wire.fields import mapping, objects, parsed, string, whole
 from app.llm.providers.wire.sse_or_json import EventsOrJson
-from app.schema import Chunk, Finish, FinishReason, Request, ToolCall
+from app.schema import Chunk, Finish, FinishReason, Request
 
 REASONS: Mapping[str, FinishReason] = {
     "end_turn": FinishReason.STOP,
@@ -29,15 +28,6 @@ REASONS: Mapping[str, FinishReason] = {
 READ, WRITTEN = "cache_read_input_tokens", "cache_creation_input_tokens"
 
 
-@dataclass(slots=True)
-class _Call:
-    """A tool call while its parts arrive."""
-
-    id: str
-    name: str
-    arguments: str = ""
-
-
 class Answer:
     """Turns the bytes of one answer into chunks."""
 
@@ -47,7 +37,7 @@ class Answer:
         self._request = request
         self._decoder = EventsOrJson(name)
         self._meter = Meter()
-        self._calls: dict[int, _Call] = {}
+        self._calls: dict[int, Call] = {}
         self._usage: dict[str, int] = {}
         self._reason = ""
         self._ended = False
@@ -75,15 +65,8 @@ class Answer:
         for text in self._decoder.end():
             yield from self._take(parsed(self._name, text))
         if not self._ended:
-            raise StreamCut(
-                f"{self._name} broke off in the middle of the answer.",
-                "What came is kept. Try again.",
-                provider=self._name,
-            )
-        if self._calls:
-            calls = (self._calls[index] for index in sorted(self._calls))
-            made = tuple(ToolCall(call.id, call.name, call.arguments or "{}") for call in calls)
-            yield Chunk(tool_calls=made)
+            raise failures.cut_off(self._name)
+        yield from completed(self._calls)
         reason = REASONS.get(self._reason, FinishReason.STOP)
         yield Chunk(finish=Finish(reason, self._meter.usage(self._request)))
 
@@ -95,13 +78,13 @@ class Answer:
             raise failures.failure(self._name, None, event)
         match event.get("type"):
             case "message_start":
-                self._measure(_fields(event, "message").get("usage"))
+                self._measure(mapping(event, "message").get("usage"))
             case "content_block_start":
-                yield from self._block(_index(event), _fields(event, "content_block"))
+                yield from self._block(whole(event, "index"), mapping(event, "content_block"))
             case "content_block_delta":
-                yield from self._delta(_index(event), _fields(event, "delta"))
+                yield from self._delta(whole(event, "index"), mapping(event, "delta"))
             case "message_delta":
-                self._reason = str(_fields(event, "delta").get("stop_reason") or self._reason)
+                self._reason = str(mapping(event, "delta").get("stop_reason") or self._reason)
                 self._measure(event.get("usage"))
             case "message_stop":
                 self._ended = True
@@ -111,7 +94,7 @@ class Answer:
     def _block(self, index: int, block: Mapping[str, Any]) -> Iterator[Chunk]:
         """The beginning of a block, or all of it."""
         if block.get("type") == "tool_use":
-            call = _Call(str(block.get("id") or ""), str(block.get("name") or ""))
+            call = Call(str(block.get("id") or ""), str(block.get("name") or ""))
             call.arguments = json.dumps(block["input"]) if block.get("input") else ""
             self._calls[index] = call
         else:
@@ -125,9 +108,7 @@ class Answer:
             yield from self._said(delta)
 
     def _said(self, source: Mapping[str, Any]) -> Iterator[Chunk]:
-        text, thought = source.get("text"), source.get("thinking")
-        text = text if isinstance(text, str) else ""
-        thought = thought if isinstance(thought, str) else ""
+        text, thought = string(source, "text"), string(source, "thinking")
         if text or thought:
             self._meter.piece()
             yield Chunk(text=text, tokens=1, reasoning=thought)
@@ -149,13 +130,3 @@ class Answer:
             meter.cached_tokens = known.get(READ, 0)
             meter.prompt_tokens = known["input_tokens"] + known.get(WRITTEN, 0) + known.get(READ, 0)
         meter.generated_tokens = known.get("output_tokens", meter.generated_tokens)
-
-
-def _fields(source: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = source.get(name)
-    return value if isinstance(value, Mapping) else {}
-
-
-def _index(event: Mapping[str, Any]) -> int:
-    value = event.get("index")
-    return value if isinstance(value, int) else 0

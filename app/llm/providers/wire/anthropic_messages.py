@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.llm.providers.wire.fields import mapping, whole
 from app.llm.providers.wire.options import Body, Options, changed
 from app.llm.providers.wire.turns import Parts, function_of, merged, system_text
 from app.schema import Message, Request, Role, Sampling
@@ -45,15 +46,15 @@ class Abilities:
 
 def abilities(about: Mapping[str, Any]) -> Abilities:
     """Reads an entry of the list of models."""
-    limit, able = about.get("max_tokens"), _fields(about, "capabilities")
-    thinking, effort = _fields(able, "thinking"), _fields(able, "effort")
-    types = _fields(thinking, "types")
+    able = mapping(about, "capabilities")
+    thinking, effort = mapping(able, "thinking"), mapping(able, "effort")
+    types = mapping(thinking, "types")
     kinds = {name: _supported(types, name) for name in ("adaptive", "enabled", "disabled")}
     if thinking.get("supported") is False:
         kinds |= {"adaptive": False, "enabled": False}
     levels = frozenset(level for level in EFFORTS if _supported(effort, level))
     return Abilities(
-        max_tokens=limit if isinstance(limit, int) else 0,
+        max_tokens=whole(about, "max_tokens"),
         thinking={name: value for name, value in kinds.items() if value is not None},
         efforts=levels if effort else None,
         schema=_supported(able, "structured_outputs"),
@@ -174,11 +175,6 @@ def _effort(wanted: str, can: Abilities) -> str | None:
     return below[-1] if below else known[0] if known else None
 
 
-def _fields(source: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = source.get(name)
-    return value if isinstance(value, Mapping) else {}
-
-
 def _supported(source: Mapping[str, Any], name: str) -> bool | None:
-    value = _fields(source, name).get("supported")
+    value = mapping(source, name).get("supported")
     return value if isinstance(value, bool) else None

@@ -11,10 +11,10 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from app.errors import ApiError, BadReply, StreamCut
+from app.errors import ApiError
 from app.llm.providers import failures
 from app.llm.providers.measuring import Meter
-from app.llm.providers.server import objects
+from app.llm.providers.wire.fields import decoded, mapping, objects
 from app.llm.providers.wire.options import Body, Options, changed
 from app.llm.providers.wire.sse_or_json import EventsOrJson
 from app.llm.providers.wire.turns import Parts, function_of, merged, system_text
@@ -164,11 +164,7 @@ class Answer:
         for text in self._decoder.end():
             yield from self._read(text)
         if not self._reason:
-            raise StreamCut(
-                f"{self._name} broke off in the middle of the answer.",
-                "What came is kept. Try again.",
-                provider=self._name,
-            )
+            raise failures.cut_off(self._name)
         reason = REASONS.get(self._reason, FinishReason.STOP)
         if self._calls:
             yield Chunk(tool_calls=tuple(self._calls))
@@ -177,15 +173,7 @@ class Answer:
 
     def _read(self, text: str) -> Iterator[Chunk]:
         """The chunks of one JSON text; an array holds replies, or one error."""
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise BadReply(
-                f"{self._name} sent something that Hearth cannot read.",
-                "Try again; if it stays, report this with the details.",
-                text[:300],
-                provider=self._name,
-            ) from error
+        value = decoded(self._name, text)
         for reply in objects(value if isinstance(value, list) else [value]):
             yield from self._take(reply)
 
@@ -194,14 +182,13 @@ class Answer:
             raise failures.failure(self._name, None, reply)
         self._measure(reply.get("usageMetadata"))
         candidates = objects(reply.get("candidates"))
-        feedback = reply.get("promptFeedback")
         if not candidates:
-            if isinstance(feedback, dict) and feedback.get("blockReason"):
+            feedback = mapping(reply, "promptFeedback")
+            if feedback.get("blockReason"):
                 raise self._blocked(feedback)
             return
         self._reason = str(candidates[0].get("finishReason") or self._reason)
-        content = candidates[0].get("content")
-        for part in objects(content.get("parts") if isinstance(content, dict) else None):
+        for part in objects(mapping(candidates[0], "content").get("parts")):
             yield from self._part(part)
 
     def _part(self, part: Mapping[str, Any]) -> Iterator[Chunk]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from app.errors import HearthError, ModelMissing, StreamCut
 from app.llm.providers import failures
-from app.llm.providers.server import objects, parsed
+from app.llm.providers.wire.fields import mapping, objects, parsed, string, whole
 from app.schema import ModelInfo, ModelRef, PullProgress, RunningModel
 
 LATEST = ":latest"
@@ -74,7 +74,7 @@ class Shown:
 
 def shown(info: ModelInfo, reply: Mapping[str, Any]) -> Shown:
     """Reads the reply of /api/show; `info` is what `model_info` made of it."""
-    found = _BAKED.search(_text(reply, "parameters"))
+    found = _BAKED.search(string(reply, "parameters"))
     return Shown(info, int(found[1]) if found else 0)
 
 
@@ -85,21 +85,21 @@ def model_info(
 
     `title` is the server's; `is_cloud` says that everything there runs on somebody else's computer.
     """
-    details = _object(about, "details")
-    header = _object(about, "model_info")  # of the GGUF file
-    architecture = _text(header, "general.architecture") or _text(details, "family")
+    details = mapping(about, "details")
+    header = mapping(about, "model_info")  # of the GGUF file
+    architecture = string(header, "general.architecture") or string(details, "family")
     capabilities = about.get("capabilities")
     told = capabilities if isinstance(capabilities, list) else []
     return ModelInfo(
         ref=ref,
         name=ref.model.removesuffix(LATEST),
-        size=_whole(about, "size"),
-        quantisation=_text(details, "quantization_level"),
+        size=whole(about, "size"),
+        quantisation=string(details, "quantization_level"),
         architecture=architecture,
-        parameters=_whole(header, "general.parameter_count")
-        or parameter_count(_text(details, "parameter_size")),
-        trained_context=_whole(header, f"{architecture}.context_length")
-        or _whole(details, "context_length"),
+        parameters=whole(header, "general.parameter_count")
+        or parameter_count(string(details, "parameter_size")),
+        trained_context=whole(header, f"{architecture}.context_length")
+        or whole(details, "context_length"),
         provider=title,
         features=frozenset(FEATURES[name] for name in told if name in FEATURES),
         is_cloud=is_cloud or bool(about.get("remote_host") or about.get("remote_model")),
@@ -110,10 +110,10 @@ def running(reply: Mapping[str, Any]) -> list[RunningModel]:
     """The models in the reply of /api/ps."""
     return [
         RunningModel(
-            model=_text(about, "model") or _text(about, "name"),
-            size=_whole(about, "size"),
-            gpu_size=_whole(about, "size_vram"),
-            context=_whole(about, "context_length"),
+            model=string(about, "model") or string(about, "name"),
+            size=whole(about, "size"),
+            gpu_size=whole(about, "size_vram"),
+            context=whole(about, "context_length"),
         )
         for about in objects(reply.get("models"))
     ]
@@ -145,10 +145,10 @@ class Pull:
         told = parsed(self._name, line)
         if told.get("error"):
             raise self._failure(told)
-        digest = _text(told, "digest")
+        digest = string(told, "digest")
         if digest:
-            self._files[digest] = (_whole(told, "completed"), _whole(told, "total"))
-        status = _text(told, "status")
+            self._files[digest] = (whole(told, "completed"), whole(told, "total"))
+        status = string(told, "status")
         self._succeeded = status == "success"
         return PullProgress(
             status,
@@ -179,18 +179,3 @@ class Pull:
                 provider=self._name,
             )
         return error
-
-
-def _object(source: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = source.get(key)
-    return value if isinstance(value, dict) else {}
-
-
-def _text(source: Mapping[str, Any], key: str) -> str:
-    value = source.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def _whole(source: Mapping[str, Any], key: str) -> int:
-    value = source.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0

@@ -7,8 +7,9 @@ from contextlib import suppress
 from typing import Any
 
 from app.errors import BadReply
-from app.llm.providers.server import objects
-from app.llm.providers.wire.openai_chat import Answer
+from app.llm.providers import failures
+from app.llm.providers.wire.fields import SHOWN, objects
+from app.llm.providers.wire.openai_events import Answer
 from app.llm.providers.wire.sse import Events
 from app.schema import Chunk
 
@@ -48,11 +49,7 @@ class Reply:
         if not self._form:
             self._form = _form(b"".join(self._held))
         if self._form == "page":
-            raise BadReply(
-                f"{self._name} sent a web page where Hearth expected an answer.",
-                "Check the address in its settings.",
-                provider=self._name,
-            )
+            raise failures.web_page(self._name)
         return self._take(self._release()) if self._form == "events" else []
 
     def end(self) -> list[Chunk]:
@@ -85,7 +82,7 @@ class Reply:
             raise BadReply(
                 f"{self._name} sent something else where Hearth expected an answer.",
                 "Check the address in its settings.",
-                str(reply)[:300],
+                str(reply)[:SHOWN],
                 provider=self._name,
             )
         self._answer.complete()

@@ -1,8 +1,11 @@
-"""Splits a model's reasoning from its answer, where the server leaves both in one text."""
+"""Splits a model's reasoning from its answer, also where a server leaves both in one text."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
+
+from app.llm.providers.measuring import Meter
+from app.schema import Chunk
 
 OPEN, CLOSE = "<think>", "</think>"
 
@@ -61,6 +64,35 @@ class Thinking:
     def _release(self) -> str:
         held, self._held = self._held, ""
         return held
+
+
+class Speech:
+    """Makes chunks of what a model says: its reasoning apart, by the server or else by the tags."""
+
+    def __init__(self, meter: Meter, *, by_tags: bool) -> None:
+        """`meter` counts the pieces; without `by_tags` the text is taken as it is."""
+        self._meter = meter
+        self._tags = Thinking() if by_tags else None
+
+    def say(self, reasoning: str, text: str) -> list[Chunk]:
+        """What can be said after one piece of the answer, in the two kinds that the server gave."""
+        if not reasoning and not text:
+            return []
+        self._meter.piece()
+        if reasoning:
+            held, self._tags = self._held(), None  # this server splits by itself
+            reasoning, text = held.reasoning + reasoning, held.text + text
+        elif self._tags is not None:
+            reasoning, text = self._tags.feed(text)
+        return [Chunk(text, tokens=1, reasoning=reasoning)] if reasoning or text else []
+
+    def end(self) -> list[Chunk]:
+        """What was held back, when the answer is over."""
+        reasoning, text = self._held()
+        return [Chunk(text, reasoning=reasoning)] if reasoning or text else []
+
+    def _held(self) -> Split:
+        return Split("", "") if self._tags is None else self._tags.end()
 
 
 def _overlap(text: str) -> int:

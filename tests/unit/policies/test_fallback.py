@@ -15,7 +15,7 @@ from app.llm.providers.policies.retry import Retrying
 from app.llm.providers.policies.wrapper import Wrapper
 from app.schema import Chunk, Request
 from tests.fakes.provider import FakeProvider
-from tests.unit.test_policies import (
+from tests.unit.policies.asking import (
     AWAY,
     BUSY,
     MISSING,
@@ -30,16 +30,6 @@ from tests.unit.test_policies import (
     retrying,
     said,
 )
-
-
-@pytest.fixture
-def inner() -> FakeProvider:
-    return FakeProvider()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 def chain(*candidates: tuple[str, FakeProvider]) -> AsyncGenerator[Chunk, None]:
