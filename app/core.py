@@ -29,7 +29,7 @@ from app.llm.setup import ProviderSetup
 from app.llm.usage import UsageLedger
 from app.paths import Paths
 from app.schema import Adapter, Endpoint, ModelInfo, ModelRef
-from app.settings import SettingsFile
+from app.settings import STARTER, SettingsFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class Core:
     usage: UsageLedger
     host: ServerHost
     adapters: dict[str, tuple[Adapter, ...]]  # by model path; they stand before the settings' own
+    credentials: Credentials
 
 
 def build(paths: Paths) -> Core:
@@ -65,7 +66,12 @@ def build(paths: Paths) -> Core:
     lock = net.OfflineLock()
     lock.closed = settings.settings.providers.stay_offline
     credentials = Credentials()
-    here = local.LocalProvider(QueuedRunner(worker), Preflight(paths.preflight), files, adapters)
+
+    def optimize() -> bool:
+        return settings.settings.models.optimize
+
+    runner = QueuedRunner(worker)
+    here = local.LocalProvider(runner, Preflight(paths.preflight), files, adapters, optimize)
     factory = ProviderFactory(
         kinds.makers(lock),
         kinds.added_makers,
@@ -82,9 +88,11 @@ def build(paths: Paths) -> Core:
         lambda: ModelRef.parse(settings.settings.models.embedding),
     )
     setup = ProviderSetup(settings, credentials, registry, factory, lock)
-    host = ServerHost(paths.data / "servers", registry)
+    host = ServerHost(paths.data / "servers", registry, optimize)
     shipped_model = starter.find(shipped)
-    return Core(paths, settings, worker, manager, shipped_model, setup, usage, host, named)
+    return Core(
+        paths, settings, worker, manager, shipped_model, setup, usage, host, named, credentials
+    )
 
 
 def _dressed(provider: Provider, endpoint: Endpoint, settings: SettingsFile) -> Provider:
@@ -111,7 +119,7 @@ def _is_far(endpoint: Endpoint) -> bool:
 
 
 async def resolve(core: Core, text: str) -> ModelRef:
-    """The model that a person means by a path, a reference, or a name from the list.
+    """The model that a person means by a path, a reference, a provider, or a name from the list.
 
     A reference to a server's model is taken as it is: the server knows whether it has the model.
 
@@ -125,6 +133,8 @@ async def resolve(core: Core, text: str) -> ModelRef:
         return ModelRef(local.NAME, str(path.absolute()))
     if ref is not None and _is_provider(core, ref.provider):
         return ref
+    if _is_provider(core, text.removesuffix(":")):
+        return await core.manager.default_model(text.removesuffix(":"))
     wanted = text.casefold()
     for model in await core.manager.models():
         if wanted in (model.name.casefold(), Path(model.ref.model).stem.casefold()):
@@ -141,12 +151,15 @@ def _is_provider(core: Core, name: str) -> bool:
 
 
 async def default_model(core: Core) -> ModelRef:
-    """The model that was selected last, else the only one there is, else the starter.
+    """The model that was chosen, else the only one there is, else the starter.
 
     Raises:
         NoModel: there is none, or more than one to choose from.
     """
-    selected = ModelRef.parse(core.settings.settings.models.selected)
+    at_start = core.settings.settings.models.at_start
+    if at_start == STARTER and core.starter is not None:
+        return core.starter
+    selected = ModelRef.parse(at_start)
     if selected is not None:
         return selected
     known = [model for model in await core.manager.models() if model.features != {"embedding"}]

@@ -56,6 +56,10 @@ class Credentials:
         self._for_this_run[name] = secret
         return False
 
+    def is_for_this_run(self, name: str) -> bool:
+        """Whether a key lasts only until Hearth is closed."""
+        return name in self._for_this_run
+
     async def remove(self, name: str) -> None:
         """Forgets a key."""
         self._for_this_run.pop(name, None)

@@ -189,6 +189,8 @@ class _Program:
                 core.setup,
                 core.usage,
                 core.host,
+                core.credentials,
+                core.paths,
             )
             await self._serve(core, services, problem, file, stack)
 

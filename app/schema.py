@@ -92,6 +92,8 @@ class Endpoint:
     silence_seconds: float = 300.0  # between two pieces of a stream
     context: int = 0  # tokens to ask for, where the server lets the client choose; 0: its own
     device: str = ""  # of a model in this process, such as cpu or cuda:1; none: the best there is
+    default_model: str = ""  # the one that is meant where only the provider is named
+    is_enabled: bool = True  # else it is kept, and neither used nor found again
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -14,8 +17,13 @@ from app.errors import StorageError
 from app.schema import MAX_SCALE, Adapter, Endpoint, ModelRef, Sampling
 
 VERSION = 1
+SALVAGE_ROUNDS = 5  # what is left out may show what else is damaged
 MAX_RECENT = 12
-SECRET_HEADERS = ("authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie")
+STARTER = "starter"  # in place of a reference: it moves with the program
+SECRET_HEADERS = (
+    "authorization", "proxy-authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie",
+)  # fmt: skip
+SECRET_PARAMETERS = ("key", "api_key", "apikey", "api-key", "token", "access_token", "password")
 _LOG = logging.getLogger(__name__)
 
 
@@ -29,6 +37,7 @@ class Appearance(_Section):
 
     theme: Literal["system", "light", "dark"] = "system"
     text_size: float = Field(default=1.0, ge=0.8, le=2.0)  # a factor on every font
+    language: str = "en"  # of the translations that ship with Hearth
 
 
 class ChatDefaults(_Section):
@@ -64,6 +73,17 @@ class Models(_Section):
     adapters: dict[str, tuple[AdapterSetting, ...]] = Field(default_factory=dict)  # by model path
     recent: tuple[str, ...] = ()  # paths, the latest first
     unload_after_minutes: float = Field(default=0.0, ge=0)  # of idleness; 0: never
+    default: str = ""  # a reference, or STARTER, to start with; none: the one used last
+    optimize: bool = True  # choose threads and context for this computer; else llama.cpp's own
+    folders: tuple[str, ...] = ()  # where the person keeps models, beside Hearth's own folder
+    download_folder: str = ""  # where downloads go; none: Hearth's own
+    other_programs: bool = True  # use the models that other programs have fetched
+    names: dict[str, str] = Field(default_factory=dict)  # the person's own, by model path
+
+    @property
+    def at_start(self) -> str:
+        """The reference of the model that Hearth starts with; "" and STARTER are no references."""
+        return self.default or self.selected
 
     def adapters_of(self, path: str) -> tuple[Adapter, ...]:
         """The adapters that are loaded with the model file at `path`."""
@@ -76,6 +96,21 @@ class Models(_Section):
         """Puts a file at the head of the recent ones."""
         rest = [known for known in self.recent if known != path]
         self.recent = (path, *rest)[:MAX_RECENT]
+
+
+class Hub(_Section):
+    """Where models are searched and fetched, and how fast."""
+
+    endpoint: str = ""  # a mirror's address; none: HF_ENDPOINT, else huggingface.co
+    proxy: str = ""  # none: the system's
+    ca_file: str = ""  # certificates to trust beside the system's
+    speed_limit: int = Field(default=0, ge=0)  # bytes per second; 0: none
+    look_for_changes: bool = False  # ask once a week whether fetched models changed at their source
+
+    @field_validator("endpoint", "proxy")
+    @classmethod
+    def _without_password(cls, url: str) -> str:
+        return _without_password(url)
 
 
 class ProviderSettings(_Section):
@@ -111,6 +146,19 @@ class ProviderSettings(_Section):
                 raise ValueError(f"{name} holds a key: give it as the provider's key instead")
         return headers
 
+    @field_validator("query")
+    @classmethod
+    def _without_keys(cls, query: dict[str, str]) -> dict[str, str]:
+        for name in query:
+            if name.strip().lower() in SECRET_PARAMETERS:
+                raise ValueError(f"{name} holds a key: give it as the provider's key instead")
+        return query
+
+    @field_validator("url", "proxy")
+    @classmethod
+    def _without_password(cls, url: str) -> str:
+        return _without_password(url)
+
     def endpoint(self) -> Endpoint:
         """As the providers take it, without its key."""
         return Endpoint(
@@ -129,6 +177,8 @@ class ProviderSettings(_Section):
             silence_seconds=self.silence_seconds,
             context=self.context,
             device=self.device,
+            default_model=self.default_model,
+            is_enabled=self.enabled,
         )
 
 
@@ -160,8 +210,8 @@ class Providers(_Section):
         return [ref for text in self.fallback if (ref := ModelRef.parse(text)) is not None]
 
     def endpoints(self) -> list[Endpoint]:
-        """Those that are switched on."""
-        return [one.endpoint() for one in self.configured if one.enabled]
+        """What the person set up, in use or not."""
+        return [one.endpoint() for one in self.configured]
 
 
 class Guide(_Section):
@@ -178,6 +228,7 @@ class Settings(_Section):
     appearance: Appearance = Field(default_factory=Appearance)
     chat: ChatDefaults = Field(default_factory=ChatDefaults)
     models: Models = Field(default_factory=Models)
+    hub: Hub = Field(default_factory=Hub)
     guide: Guide = Field(default_factory=Guide)
     providers: Providers = Field(default_factory=Providers)
 
@@ -188,12 +239,14 @@ class SettingsFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.problem = ""  # a sentence for the person, where reading went wrong
+        self._saving = threading.Lock()  # what is written last is what was set last
         self.settings = self._read()
 
     def save(self) -> None:
-        """Writes the file. Raises StorageError where that fails."""
+        """Writes the file, from any thread. Raises StorageError where that fails."""
         try:
-            storage.write_atomically(self.path, self.settings.model_dump_json(indent=2) + "\n")
+            with self._saving:
+                storage.write_atomically(self.path, self.settings.model_dump_json(indent=2) + "\n")
         except OSError as error:
             raise StorageError(
                 f"The settings could not be saved in {self.path.parent}.",
@@ -209,21 +262,89 @@ class SettingsFile:
         except OSError as error:
             self.problem = f"The settings could not be read ({error.strerror}); defaults are used."
             return Settings()
+        except ValueError:  # no UTF-8
+            return self._replaced("were damaged")
         try:
             data = json.loads(text)
-            if isinstance(data, dict) and int(data.get("version", 1)) > VERSION:
+            if int(data.get("version", 1)) > VERSION:
                 return self._replaced("were written by a newer Hearth")
-            return Settings.model_validate(data)
-        except (ValueError, TypeError, ValidationError) as error:
+        except (ValueError, TypeError, AttributeError) as error:
             _LOG.info("damaged settings: %s", error)
             return self._replaced("were damaged")
+        settings, lost = _salvaged(data)
+        if lost:
+            where = self._set_aside()
+            names = ", ".join(lost)
+            self.problem = f"Some settings were damaged and are reset: {names}. {where}"
+        return settings
 
     def _replaced(self, why: str) -> Settings:
+        self.problem = f"The settings {why}, so defaults are used. {self._set_aside()}"
+        return Settings()
+
+    def _set_aside(self) -> str:
+        """Keeps the file as it is under another name, and says where."""
         backup = self.path.with_name(self.path.name + ".bak")
         try:
             self.path.replace(backup)
-            where = f"the old file is kept as {backup.name}"
         except OSError:
-            where = f"the old file is still {self.path}"
-        self.problem = f"The settings {why}, so defaults are used; {where}."
-        return Settings()
+            return f"The old file is still {self.path}."
+        return f"The old file is kept as {backup.name}."
+
+
+def _without_password(url: str) -> str:
+    """The address, if nothing in it is secret; the settings file is no place for a password."""
+    try:
+        parts = urlsplit(url if "://" in url else f"//{url}")
+    except ValueError:
+        return url  # no address at all: that is said where it is used
+    if parts.password:
+        raise ValueError("the address holds a password: leave it out, and give it as the key")
+    pairs = (pair.partition("=")[0].lower() for pair in parts.query.split("&"))
+    if any(name in SECRET_PARAMETERS for name in pairs):
+        raise ValueError("the address holds a key: leave it out, and give it as the key")
+    return url
+
+
+def _salvaged(data: dict[str, Any]) -> tuple[Settings, list[str]]:
+    """What can be read of the settings, and the names of what cannot."""
+    lost: list[str] = []
+    for _ in range(SALVAGE_ROUNDS):
+        try:
+            return Settings.model_validate(data), sorted(lost)
+        except ValidationError as error:
+            _LOG.info("damaged settings: %s", error)
+            # The last ones of a list first: the places of the others stay as they are.
+            for place in sorted(_damaged(error), key=_by_number, reverse=True):
+                _remove(data, place)
+                lost.append(".".join(map(str, place)))
+    return Settings(), ["all of them"]
+
+
+def _by_number(place: tuple[int | str, ...]) -> list[tuple[int, str]]:
+    return [(step, "") if isinstance(step, int) else (0, step) for step in place]
+
+
+def _damaged(error: ValidationError) -> set[tuple[int | str, ...]]:
+    """The smallest parts that can be left out: an entry of a list as a whole, else one value."""
+    return {tuple(_to_entry(each["loc"])) for each in error.errors(include_input=False)}
+
+
+def _to_entry(place: Sequence[int | str]) -> Iterator[int | str]:
+    for step in place:
+        yield step
+        if isinstance(step, int):
+            return
+
+
+def _remove(data: Any, place: Sequence[int | str]) -> None:
+    """Takes away what stands at a place of nested objects and lists."""
+    *way, last = place
+    for step in way:
+        if not isinstance(data, dict | list):
+            return
+        data = data[step]  # type: ignore[index]
+    if isinstance(data, dict):
+        data.pop(last, None)
+    elif isinstance(data, list) and isinstance(last, int) and last < len(data):
+        del data[last]

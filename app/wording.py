@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from app.schema import Adapter, FinishReason, Usage
 
@@ -48,6 +49,11 @@ def adapters(loaded: Sequence[Adapter]) -> str:
     return f"adapter{'s' if len(each) > 1 else ''} {', '.join(each)}"
 
 
+def count(number: int) -> str:
+    """A large number of things, rounded: 950, 12 K, 3.4 M."""
+    return parameters(number) if number >= 10_000 else f"{number:,}"
+
+
 def seconds(value: float) -> str:
     """A short time: 40 ms, 0.8 s, 12 s, 3 min."""
     if value < 0.1:
@@ -67,6 +73,23 @@ def server(name: str, models: int) -> str:
 def duration(value: float) -> str:
     """A time that may be long: 12 s, 3 min, 2.5 h."""
     return seconds(value) if value < 5400 else f"{value / 3600:.1f} h"
+
+
+def time_left(seconds_left: float | None) -> str:
+    """What long work still takes: "2 min left"; "" where that is not known."""
+    if seconds_left is None:
+        return ""
+    return f"{duration(max(1.0, round(seconds_left)))} left"
+
+
+def day(when: datetime, now: datetime) -> str:
+    """A day as people say it: today, yesterday, 3 days ago, else its date."""
+    days = (now.astimezone().date() - when.astimezone().date()).days
+    if days <= 0:
+        return "today"
+    if days == 1:
+        return "yesterday"
+    return f"{days} days ago" if days < 14 else when.astimezone().date().isoformat()
 
 
 def rate(value: float) -> str:

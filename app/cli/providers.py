@@ -41,7 +41,7 @@ async def _show(options: argparse.Namespace) -> None:
         return
     _print_table([_row(provider) for provider in found])
     for provider in found:
-        if not provider.health.works and provider.health.message:
+        if provider.is_enabled and not provider.health.works and provider.health.message:
             console.say(f"{provider.name}: {provider.health.message}")
     for server in installed:
         if server.kind not in running:
@@ -50,6 +50,8 @@ async def _show(options: argparse.Namespace) -> None:
 
 def _row(provider: ProviderStatus) -> tuple[str, ...]:
     state = "ready" if provider.health.works else "does not answer"
+    if not provider.is_enabled:
+        state = "switched off"
     return (
         provider.name,
         f"{provider.title} (cloud)" if provider.is_cloud else provider.title,
@@ -78,6 +80,7 @@ def _as_json(provider: ProviderStatus) -> dict[str, Any]:
         "version": provider.health.version,
         "cloud": provider.is_cloud,
         "found": provider.is_found,
+        "enabled": provider.is_enabled,
         "abilities": sorted(provider.abilities),
         "models": [str(model.ref) for model in provider.models],
     }

@@ -33,10 +33,16 @@ class HostedServer:
 class ServerHost:
     """Owns the processes; each is a provider while it runs."""
 
-    def __init__(self, folder: Path, registry: Registry) -> None:
-        """`folder` keeps the logs, and what is to be known after a crash."""
+    def __init__(
+        self, folder: Path, registry: Registry, optimize: Callable[[], bool] = lambda: True
+    ) -> None:
+        """`folder` keeps the logs, and what is to be known after a crash.
+
+        `optimize` says whether a server is told the context and threads that suit this computer.
+        """
         self._folder = folder
         self._registry = registry
+        self._optimize = optimize
         self._servers: dict[str, ServerProcess] = {}
         self._on_crash: list[Callable[[HearthError], None]] = []
 
@@ -57,7 +63,8 @@ class ServerHost:
         if model_path.lower().endswith(".gguf"):
             header = await asyncio.to_thread(gguf.read, Path(model_path))
             wanted = plan.default_plan(hardware.detect(), header)
-            context, threads = wanted.n_ctx, wanted.n_threads
+            if self._optimize():
+                context, threads = wanted.n_ctx, wanted.n_threads
 
         def crashed(code: int, lines: Sequence[str]) -> None:
             self._crashed(name, installed.name, code, lines)

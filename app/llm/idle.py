@@ -44,9 +44,9 @@ class IdleUnload:
 
     async def look(self) -> None:
         """Unloads if it is time."""
-        state = self._manager.state
-        is_here = state.loaded is not None and state.loaded.is_here
-        if self._manager.is_answering or state.phase is not Phase.READY or not is_here:
+        manager = self._manager
+        is_loading = manager.state.phase is Phase.LOADING
+        if manager.is_answering or is_loading or not manager.holds_memory:
             self._used()
         elif self._minutes() and self._clock() - self._since >= 60 * self._minutes():
             await self._manager.unload()

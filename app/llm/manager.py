@@ -35,6 +35,7 @@ from app.schema import (
 if TYPE_CHECKING:
     from app.llm.usage import UsageLedger
 
+SHOWN_NAMES = 3  # of models, in a message
 _LOG = logging.getLogger(__name__)
 
 
@@ -90,6 +91,11 @@ class LLMManager:
         """Whether a stream runs now."""
         return self._answering > 0
 
+    @property
+    def holds_memory(self) -> bool:
+        """Whether a model is in this process's memory."""
+        return self._selection.holds_memory
+
     def is_here(self, ref: ModelRef) -> bool:
         """Whether a model runs in this process, and not at a server."""
         return self._registry.fixed(ref.provider) is not None
@@ -140,7 +146,7 @@ class LLMManager:
         await self._selection.cancel_load()
 
     async def unload(self) -> None:
-        """Gives the model's memory back; it stays selected."""
+        """Gives the memory of models in this process back; the selected one stays selected."""
         await self._selection.unload()
 
     async def ensure_ready(self) -> LoadedModel:
@@ -154,8 +160,10 @@ class LLMManager:
 
         Where it cannot answer, the models of `fallback` are asked, one after the other.
         """
+        selected = self.state.ref
         candidates = [
-            Candidate(self._name(ref), partial(self._stream_of, ref, request)) for ref in fallback
+            Candidate(self._name(ref), partial(self._stand_in, ref, request, selected))
+            for ref in fallback
         ]
         first = Candidate(self._name(self.state.ref), partial(self._selected, request))
         self._answering += 1
@@ -185,6 +193,30 @@ class LLMManager:
         if embedder is None:
             raise NoModel(f"The models of {provider.title} cannot turn texts into vectors.")
         return await embedder.embed(ref.model, texts)
+
+    async def default_model(self, name: str) -> ModelRef:
+        """The model that is meant where only a provider is named.
+
+        That is the one which the person set, else one that its server has loaded, else the only
+        one that can chat.
+
+        Raises:
+            NoModel: there is none, or there are several.
+            ProviderError: it does not answer.
+        """
+        provider = await self._provider(name)
+        endpoint = self._registry.endpoints.get(name)
+        if endpoint is not None and endpoint.default_model:
+            return ModelRef(name, endpoint.default_model)
+        models = [one for one in await provider.list_models() if one.features != {"embedding"}]
+        loaded = [one for one in models if one.is_loaded]
+        for candidates in (loaded, models):
+            if len(candidates) == 1:
+                return candidates[0].ref
+        if not models:
+            raise NoModel(f"{provider.title} has no model that can chat.", "Give it one first.")
+        names = ", ".join(str(one.ref) for one in models[:SHOWN_NAMES])
+        raise NoModel(f"{provider.title} has several models.", f"Name one, such as {names}.")
 
     def alternatives(self, ref: ModelRef) -> list[ModelInfo]:
         """The same model at other providers, as their lists were last."""
@@ -218,6 +250,18 @@ class LLMManager:
         async with aclosing(self._stream_of(loaded.info.ref, request)) as chunks:
             async for chunk in chunks:
                 yield chunk
+
+    async def _stand_in(
+        self, ref: ModelRef, request: Request, selected: ModelRef | None
+    ) -> AsyncGenerator[Chunk, None]:
+        """Another model's answer; afterwards the selected one is selected as before."""
+        try:
+            async with aclosing(self._stream_of(ref, request)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        finally:
+            if selected is not None and selected != ref:
+                self._selection.return_to(selected, ref)
 
     async def _stream_of(self, ref: ModelRef, request: Request) -> AsyncGenerator[Chunk, None]:
         provider = await self._provider(ref.provider)

@@ -10,7 +10,7 @@ from app.errors import HearthError
 from app.llm.providers.interface import Deletes, Embeds, ManagesMemory, Provider, Pulls, ability
 from app.llm.providers.kinds import kinds
 from app.llm.registry import Registry
-from app.schema import Health, ModelInfo, ProviderKind
+from app.schema import Endpoint, Health, ModelInfo, ProviderKind
 
 WAIT_SECONDS = 5.0  # for one provider
 ABILITIES = {"embed": Embeds, "load": ManagesMemory, "pull": Pulls, "delete": Deletes}
@@ -29,13 +29,33 @@ class ProviderStatus:
     is_cloud: bool  # it belongs to a company, whose computers get what is asked
     is_found: bool  # found on this computer, not set up by the person
     is_own: bool  # part of Hearth itself
+    default_model: str  # the name of the one that the person set, or ""
+    is_enabled: bool  # else it is set up and switched off
     abilities: frozenset[str]  # beside chatting: embed, load, pull, delete
 
 
 async def overview(registry: Registry) -> Sequence[ProviderStatus]:
-    """Asks all providers at once."""
+    """Asks all providers at once; those that are switched off come last, unasked."""
     known = kinds()
-    return await asyncio.gather(*(_status(registry, name, known) for name in registry.names()))
+    asked = await asyncio.gather(*(_status(registry, name, known) for name in registry.names()))
+    return [*asked, *(_switched_off(one, known.get(one.kind)) for one in registry.disabled)]
+
+
+def _switched_off(endpoint: Endpoint, kind: ProviderKind | None) -> ProviderStatus:
+    return ProviderStatus(
+        name=endpoint.name,
+        title=endpoint.title or (kind.title if kind else endpoint.kind),
+        kind=endpoint.kind,
+        url=endpoint.url or (kind.url if kind else ""),
+        health=Health(works=False, message="It is switched off."),
+        models=(),
+        is_cloud=kind is not None and kind.is_cloud,
+        is_found=False,
+        is_own=False,
+        is_enabled=False,
+        default_model=endpoint.default_model,
+        abilities=frozenset(),
+    )
 
 
 async def _status(
@@ -67,6 +87,8 @@ async def _status(
         is_cloud=known is not None and known.is_cloud,
         is_found=registry.is_found(name),
         is_own=registry.fixed(name) is not None,
+        is_enabled=True,
+        default_model=endpoint.default_model if endpoint else "",
         abilities=abilities,
     )
 

@@ -39,6 +39,7 @@ class Registry:
         self._factory = factory or ProviderFactory({})
         self._read_key = read_key
         self._configured: dict[str, Endpoint] = {}
+        self._disabled: list[Endpoint] = []  # by the person; they are not found again
         self._found: dict[str, Endpoint] = {}
         self._started: dict[str, Endpoint] = {}  # servers that Hearth itself has started
         self._made: dict[str, Provider] = {}
@@ -48,6 +49,11 @@ class Registry:
     def endpoints(self) -> dict[str, Endpoint]:
         """The servers by name; what the person configured goes before what was found."""
         return {**self._found, **self._started, **self._configured}
+
+    @property
+    def disabled(self) -> Sequence[Endpoint]:
+        """What the person has set up and switched off."""
+        return tuple(self._disabled)
 
     def names(self) -> list[str]:
         """All providers, those of Hearth first."""
@@ -99,14 +105,13 @@ class Registry:
 
     async def take_found(self, servers: Sequence[FoundServer]) -> None:
         """Takes the servers that run here now; one that is configured already is not doubled."""
-        known = (*self._configured.values(), *self._started.values())
+        known = (*self._configured.values(), *self._disabled, *self._started.values())
         taken = {at for endpoint in known for at in _addresses(endpoint)}
+        taken_names = {*self._fixed, *(endpoint.name for endpoint in known)}
         found: dict[str, Endpoint] = {}
         for server in servers:
             if server.kind and taken.isdisjoint(addresses.parse(server.url, 80)):
-                name = _free_name(
-                    server.kind, {*self._fixed, *self._configured, *self._started, *found}
-                )
+                name = _free_name(server.kind, {*taken_names, *found})
                 found[name] = Endpoint(name, server.kind, server.url)
         await self._replace(lambda: self._set_found(found))
 
@@ -139,7 +144,9 @@ class Registry:
         return endpoint
 
     def _set_configured(self, endpoints: Sequence[Endpoint]) -> None:
-        self._configured = {one.name: one for one in endpoints if one.name not in self._fixed}
+        own = [one for one in endpoints if one.name not in self._fixed]
+        self._configured = {one.name: one for one in own if one.is_enabled}
+        self._disabled = [one for one in own if not one.is_enabled]
 
     def _set_found(self, found: dict[str, Endpoint]) -> None:
         self._found = found

@@ -69,13 +69,24 @@ class Selection:
             self._load.cancel()
             await asyncio.wait([self._load])
 
-    async def unload(self) -> None:
-        """Gives the model's memory back; it stays selected."""
-        await self.cancel_load()
-        if self._state.phase is Phase.READY and self._state.ref is not None:
-            ref = self._state.ref
+    def return_to(self, ref: ModelRef, stand_in: ModelRef) -> None:
+        """Selects a model again for which another one stood in; that one stays in memory."""
+        if self._state.ref == stand_in and self._state.phase is Phase.READY:
             self._change(ModelState(Phase.IDLE, ref))
-            await self._unload(ref.provider)
+
+    @property
+    def holds_memory(self) -> bool:
+        """Whether a model is in this process's memory, be it the selected one or a stand-in."""
+        loaders = (self._loader(name) for name in self._registry.made)
+        return any(loader is not None and loader.loaded is not None for loader in loaders)
+
+    async def unload(self) -> None:
+        """Gives the memory back that models have in this process; the selected one stays so."""
+        await self.cancel_load()
+        if self._state.phase is Phase.READY:
+            self._change(ModelState(Phase.IDLE, self._state.ref))
+        for name in self._registry.made:
+            await self._unload(name)
 
     async def ensure_ready(self) -> LoadedModel:
         """The selected model, loaded if it is not.

@@ -53,7 +53,7 @@ class Controllers(QObject):
 
     async def start(self, file: str | None) -> None:
         """Fills the window: the chats, the models, and the file of the command line."""
-        selected = ModelRef.parse(self._settings.settings.models.selected)
+        selected = ModelRef.parse(self._settings.settings.models.at_start)
         if file:
             self._model.open_file(file)
         elif selected is not None:

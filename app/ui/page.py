@@ -102,16 +102,22 @@ class Section(QFrame):
         super().__init__(parent)
         self.setObjectName(name)
         self._narrow = False
-        title = QLabel(heading, self)
-        title.setWordWrap(True)
-        title.setProperty("role", "heading")
+        self._heading = QLabel(self)
+        self._heading.setWordWrap(True)
+        self._heading.setProperty("role", "heading")
+        self.set_heading(heading)
         self._rows = QVBoxLayout()
         self._rows.setSpacing(8)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 12, 0, 0)
         column.setSpacing(8)
-        column.addWidget(title)
+        column.addWidget(self._heading)
         column.addLayout(self._rows)
+
+    def set_heading(self, heading: str) -> None:
+        """Changes the heading; "" leaves no room for one."""
+        self._heading.setText(heading)
+        self._heading.setVisible(bool(heading))
 
     def clear(self) -> None:
         """Takes all rows away."""

@@ -78,6 +78,7 @@ class ProviderDialog(QDialog):
             ("&Address", self.url),
             ("K&ey", self.key),
             ("&Models", self.models),
+            ("De&fault", self.default_model),
             ("&Device", self.device),
             ("&Context", self.context),
             ("&Headers", self.headers),
@@ -98,6 +99,7 @@ class ProviderDialog(QDialog):
         fields.addWidget(self._about)
         fields.addLayout(self._form)
         fields.addWidget(self.verify)
+        fields.addWidget(self.enabled)
         if not keyring_works:
             note = self._text()
             note.setText(NO_KEYRING)
@@ -142,10 +144,12 @@ class ProviderDialog(QDialog):
             "kind": kind.kind,
             "url": self.url.text().strip() if kind.needs_url else "",
             "models": tuple(filter(None, (part.strip() for part in self.models.text().split(",")))),
+            "default_model": self.default_model.text().strip(),
             "device": "" if kind.needs_url else self.device.text().strip(),
             "context": self.context.value(),
             "headers": _headers(self.headers.toPlainText()),
             "verify": self.verify.isChecked(),
+            "enabled": self.enabled.isChecked(),
             "prompt_price": _price(self.prompt_price.text()),
             "answer_price": _price(self.answer_price.text()),
         }
@@ -160,17 +164,20 @@ class ProviderDialog(QDialog):
             self.kind.addItem(f"{kind.title} (cloud)" if kind.is_cloud else kind.title, kind.kind)
         self.kind.setCurrentIndex(max(0, self.kind.findData(settings.kind)))
         self.kind.setEnabled(self._is_new)
-        self.url = QLineEdit(settings.url, self)
-        self.url.setObjectName("providerUrl")
-        self.key = QLineEdit(self)
-        self.key.setObjectName("providerKey")
+        self.url = self._line("providerUrl", settings.url)
+        self.key = self._line("providerKey", "", "none")
         self.key.setEchoMode(QLineEdit.EchoMode.Password)
-        self.key.setPlaceholderText("kept, write another to change it" if has_key else "none")
-        self.models = QLineEdit(", ".join(settings.models), self)
-        self.models.setObjectName("providerModels")
-        self.device = QLineEdit(settings.device, self)
-        self.device.setObjectName("providerDevice")
-        self.device.setPlaceholderText("the best there is; or cpu, cuda, cuda:1, mps")
+        if has_key:
+            self.key.setPlaceholderText("kept, write another to change it")
+        self.models = self._line("providerModels", ", ".join(settings.models))
+        self.default_model = self._line(
+            "providerDefaultModel",
+            settings.default_model,
+            "the model that is meant where only this is named",
+        )
+        self.device = self._line(
+            "providerDevice", settings.device, "the best there is; or cpu, cuda, cuda:1, mps"
+        )
         self.context = QSpinBox(self)
         self.context.setObjectName("providerContext")
         self.context.setRange(0, 10_000_000)
@@ -184,15 +191,21 @@ class ProviderDialog(QDialog):
         self.headers.setTabChangesFocus(True)
         self.headers.setPlaceholderText("Name: value, one in a line; rarely needed")
         self.headers.setFixedHeight(3 * self.fontMetrics().height() + 16)
-        self.prompt_price = QLineEdit(_shown(settings.prompt_price), self)
-        self.prompt_price.setObjectName("providerPromptPrice")
-        self.answer_price = QLineEdit(_shown(settings.answer_price), self)
-        self.answer_price.setObjectName("providerAnswerPrice")
-        for field in (self.prompt_price, self.answer_price):
-            field.setPlaceholderText("per million tokens, if you pay for them")
+        asked = "per million tokens, if you pay for them"
+        self.prompt_price = self._line("providerPromptPrice", _shown(settings.prompt_price), asked)
+        self.answer_price = self._line("providerAnswerPrice", _shown(settings.answer_price), asked)
         self.verify = QCheckBox("Check the server's certificate", self)
         self.verify.setObjectName("providerVerify")
         self.verify.setChecked(settings.verify)
+        self.enabled = QCheckBox("In use", self)
+        self.enabled.setObjectName("providerEnabled")
+        self.enabled.setChecked(settings.enabled)
+
+    def _line(self, name: str, text: str, placeholder: str = "") -> QLineEdit:
+        line = QLineEdit(text, self)
+        line.setObjectName(name)
+        line.setPlaceholderText(placeholder)
+        return line
 
     def _buttons(self) -> QDialogButtonBox:
         box = QDialogButtonBox(self)

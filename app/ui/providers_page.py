@@ -136,14 +136,18 @@ class ProvidersPage(Page):
 
     def _add_server(self, row: Row, one: ProviderStatus) -> None:
         """The models of a server, or another try where it does not answer."""
+        if not one.is_enabled:
+            return
         if not one.health.works:
             again = row.add_button("Try again", "retryProviderButton")
             again.clicked.connect(self.refresh_wanted)
         elif one.models:
             button = row.add_button("Choose a model", "chooseServerModelButton")
             menu = QMenu(button)
-            for model in one.models:
-                action = menu.addAction(model.title.replace("&", "&&"))
+            for model in sorted(one.models, key=lambda each: each.ref.model != one.default_model):
+                name = model.title.replace("&", "&&")
+                is_default = model.ref.model == one.default_model
+                action = menu.addAction(f"{name} (default)" if is_default else name)
                 action.triggered.connect(
                     lambda _checked=False, ref=str(model.ref): self.model_chosen.emit(ref)
                 )

@@ -10,10 +10,12 @@ from app.ui.tasks import Tasks
 if TYPE_CHECKING:
     from app.chats.store import ChatStore
     from app.conversation.service import ConversationService
+    from app.credentials import Credentials
     from app.llm.hosting import ServerHost
     from app.llm.manager import LLMManager
     from app.llm.setup import ProviderSetup
     from app.llm.usage import UsageLedger
+    from app.paths import Paths
     from app.schema import ModelRef
 
 
@@ -29,3 +31,5 @@ class Services:
     setup: ProviderSetup | None = None
     usage: UsageLedger | None = None
     host: ServerHost | None = None
+    credentials: Credentials | None = None
+    paths: Paths | None = None

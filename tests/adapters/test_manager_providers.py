@@ -3,19 +3,20 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
-from app.errors import ApiError, HearthError, ModelFileError, ModelMissing, Unreachable
+from app.errors import ApiError, HearthError, ModelFileError, ModelMissing, NoModel, Unreachable
 from app.llm import overview
 from app.llm.providers.interface import Provider
 from app.llm.providers.policies.breaker import CircuitBreaker
 from app.llm.state import Phase
 from app.llm.usage import UsageLedger
 from app.schema import Endpoint, FoundServer, ModelRef
-from tests.adapters.asking import CHAT, until
+from tests.adapters.asking import CHAT, QUESTION, until
 from tests.adapters.managing import LOCAL, Managed, Serve, managed, serving
 from tests.fakes.servers.http import FakeServer, Reply, running, sse
 from tests.fakes.servers.ollama import Ollama
@@ -344,3 +345,58 @@ async def test_a_packages_mistakes_are_told_and_harm_nobody_else(
         await first.stop()
         _, error = await made.broken(ModelRef("broken", "m"), LOCAL)
         assert error is made.local.load_error
+
+
+# Which model is meant
+
+
+async def test_a_stand_in_leaves_the_choice_as_it_was(
+    both: Managed, first: FakeServer, second: FakeServer
+) -> None:
+    await both.manager.load(ONE)
+    for server in (first, second):
+        await server.stop()
+    both.local.enqueue("from here")
+    await both.ask(LOCAL)
+    assert (both.manager.state.phase, both.manager.state.ref) == (Phase.IDLE, ONE)
+    assert both.manager.holds_memory  # the next answer may need it again
+    await both.manager.unload()
+    assert not both.manager.holds_memory
+    assert both.manager.state.ref == ONE
+
+
+async def test_what_the_person_chooses_while_a_stand_in_answers_is_kept(
+    both: Managed, first: FakeServer
+) -> None:
+    await both.manager.load(ONE)
+    await first.stop()
+    both.local.enqueue("from here")
+    async with aclosing(both.manager.stream(QUESTION, (LOCAL,))) as stream:
+        async for chunk in stream:
+            if chunk.finish is not None:
+                await both.manager.load(TWO)
+    assert both.manager.state.ref == TWO
+
+
+async def test_a_provider_alone_means_its_default_model(serve: Serve) -> None:
+    several, one = await serve("a", "b"), await serve("only")
+    at = Endpoint("several", "vllm", several.url)
+    chosen = Endpoint("chosen", "vllm", several.url, default_model="b")
+    async with managed(at, chosen, Endpoint("one", "vllm", one.url)) as made:
+        assert await made.manager.default_model("chosen") == ModelRef("chosen", "b")
+        assert await made.manager.default_model("one") == ModelRef("one", "only")
+        with pytest.raises(NoModel, match="has several models") as caught:
+            await made.manager.default_model("several")
+        assert "several:a, several:b" in caught.value.remedy
+
+
+async def test_a_server_that_is_switched_off_is_neither_asked_nor_found(serve: Serve) -> None:
+    server = await serve("tiny")
+    off = Endpoint("own", "vllm", server.url, is_enabled=False)
+    async with managed(off) as made:
+        made.found.append(FoundServer("vLLM", server.url, "vllm"))
+        await made.manager.servers()
+        assert [one.ref.provider for one in await made.manager.models()] == [LOCAL.provider]
+        *_, last = await made.manager.providers()
+        assert (last.name, last.is_enabled, last.health.works) == ("own", False, False)
+    assert server.received == []

@@ -185,7 +185,16 @@ async def open_desk(
     setup = ProviderSetup(settings, credentials, registry, factory, lock)
     conversations = ConversationService(manager, store, lambda: settings.settings.chat)
     services = Services(
-        manager, store, conversations, Tasks(errors.append), starter, setup, usage, host
+        manager,
+        store,
+        conversations,
+        Tasks(errors.append),
+        starter,
+        setup,
+        usage,
+        host,
+        credentials,
+        paths.Paths(home, home, home / "cache"),
     )
     controllers = Controllers(window, services, settings)
     await controllers.start(None)

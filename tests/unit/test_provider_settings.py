@@ -89,11 +89,12 @@ def test_settings_that_name_nothing_leave_it_to_the_kind() -> None:
     assert ProviderSettings(name="a", kind="ollama").endpoint() == Endpoint("a", "ollama")
 
 
-def test_the_endpoints_are_those_that_are_switched_on() -> None:
+def test_a_provider_is_put_in_place_of_one_of_its_name_and_can_be_switched_off() -> None:
     providers = Providers()
     for name in ("a", "b", "c"):
         providers.put(ProviderSettings(name=name, kind="ollama", enabled=name != "b"))
-    assert [endpoint.name for endpoint in providers.endpoints()] == ["a", "c"]
+    enabled = {endpoint.name: endpoint.is_enabled for endpoint in providers.endpoints()}
+    assert enabled == {"a": True, "b": False, "c": True}
     providers.put(ProviderSettings(name="a", kind="vllm"))  # in place of the other one
     assert [(one.name, one.kind) for one in providers.configured] == [
         ("b", "ollama"),

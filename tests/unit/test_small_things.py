@@ -1,6 +1,5 @@
 """Wording, titles, settings, logging, references, the factory: the leaves."""
 
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,10 @@ from hypothesis import strategies as st
 
 from app import log, paths, storage, wording
 from app.conversation import titles
-from app.errors import AlreadyRunning, ContextOverflow, StorageError, UsageError
+from app.errors import AlreadyRunning, ContextOverflow, UsageError
 from app.instance import InstanceLock, is_held
 from app.llm.providers.factory import ProviderFactory
-from app.schema import Endpoint, FinishReason, ModelRef, Sampling, Usage
-from app.settings import Settings, SettingsFile
+from app.schema import Endpoint, FinishReason, ModelRef, Usage
 
 USAGE = Usage(1204, 1000, 128, 0.5, 0.42, 3.3)
 
@@ -80,40 +78,6 @@ def test_every_title_is_one_short_line(question: str, answer: str) -> None:
     title = titles.from_exchange(question, answer)
     assert 0 < len(title) <= titles.MAX_LENGTH + 1
     assert "\n" not in title
-
-
-def test_settings_survive_a_round_trip(tmp_path: Path) -> None:
-    file = SettingsFile(tmp_path / "deep" / "settings.json")
-    file.settings.appearance.theme = "dark"
-    file.settings.chat.temperature = 0.2
-    for name in ("a", "b", "a"):
-        file.settings.models.opened(name)
-    file.save()
-    again = SettingsFile(file.path)
-    assert again.settings == file.settings
-    assert again.settings.models.recent == ("a", "b")
-    assert again.settings.chat.sampling() == Sampling(temperature=0.2)
-    assert again.problem == ""
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "{", "[]", '{"appearance": {"theme": "purple"}}', '{"version": 99}', '{"version": "x"}'],
-)
-def test_damaged_settings_are_kept_aside(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "settings.json"
-    path.write_text(text)
-    file = SettingsFile(path)
-    assert file.settings == Settings()
-    assert "settings.json.bak" in file.problem
-    assert (tmp_path / "settings.json.bak").read_text() == text
-
-
-def test_settings_that_cannot_be_written_say_so(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    file = SettingsFile(tmp_path / "file" / "settings.json")
-    with pytest.raises(StorageError, match="could not be saved"):
-        file.save()
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -198,9 +162,3 @@ def test_errors_are_sentences() -> None:
     error = ContextOverflow(9000, 8192)
     assert str(error).startswith("This needs 9,000 tokens, and the context holds 8,192.")
     assert (error.prompt_tokens, error.context) == (9000, 8192)
-
-
-def test_settings_file_is_readable_json(tmp_path: Path) -> None:
-    file = SettingsFile(tmp_path / "s.json")
-    file.save()
-    assert json.loads(file.path.read_text())["version"] == 1

@@ -9,6 +9,8 @@ from app.gguf import Header
 from app.schema import Adapter, Hardware, LoadPlan
 
 DEFAULT_CONTEXT = 8192  # tokens
+PLAIN_CONTEXT = 4096  # tokens, where nothing is adapted to the computer
+PLAIN_THREADS = 4  # llama.cpp's own default; ggml.h, GGML_DEFAULT_N_THREADS
 EMBEDDING_CONTEXT = 2048  # tokens of a text that becomes a vector: some pages of a book
 KV_ELEMENT = 2  # bytes of an F16
 MASK_ELEMENT = 4 + 2  # bytes of an attention mask's entry, which is made as F32 and used as F16
@@ -32,14 +34,17 @@ def default_plan(
     header: Header,
     context: int | None = None,
     adapters: Sequence[tuple[Adapter, Header]] = (),
+    *,
+    optimize: bool = True,
 ) -> LoadPlan:
-    """The plain plan: physical cores as threads, the model's context up to 8,192 tokens.
+    """The default: physical cores as threads, the model's context up to 8,192 tokens.
 
     Args:
         hardware: the facts about this computer.
         header: the model's header.
         context: the number of tokens wanted, instead of the default.
         adapters: the adapters that are loaded with the model, each with its header.
+        optimize: whether threads and context follow the computer; else llama.cpp's own defaults.
 
     Raises:
         UnsupportedModel: the file holds something that cannot chat.
@@ -52,7 +57,8 @@ def default_plan(
             "Choose a chat model.",
         )
     trained = header.trained_context or DEFAULT_CONTEXT
-    n_ctx = min(context or DEFAULT_CONTEXT, trained)
+    n_ctx = min(context or (DEFAULT_CONTEXT if optimize else PLAIN_CONTEXT), trained)
+    n_threads = hardware.physical_cores if optimize else PLAIN_THREADS
     needed = header.weights_size + kv_cache_size(header, n_ctx) + COMPUTE_RESERVE
     needed += sum(adapter.weights_size for _, adapter in adapters)
     if needed > hardware.total_memory:
@@ -64,8 +70,8 @@ def default_plan(
     return LoadPlan(
         path=str(header.path),
         n_ctx=n_ctx,
-        n_threads=hardware.physical_cores,
-        n_threads_batch=hardware.physical_cores,
+        n_threads=n_threads,
+        n_threads_batch=n_threads,
         use_mmap=needed > hardware.available_memory * READ_SHARE,
         adapters=tuple(adapter for adapter, _ in adapters),
     )
@@ -125,6 +131,33 @@ def _one_text(header: Header, n_ctx: int) -> int:
     """Bytes for a text of `n_ctx` tokens in one batch: a layer's hidden states and the mask."""
     width = 2 * header.shape("feed_forward_length") + 8 * header.shape("embedding_length")
     return n_ctx * (width * 4 + n_ctx * MASK_ELEMENT)
+
+
+def usual_context(header: Header, wanted: int | None = None) -> int:
+    """The tokens that a model is loaded with: what is wanted or the default, as it was trained."""
+    usual = EMBEDDING_CONTEXT if _makes_vectors(header) else DEFAULT_CONTEXT
+    return min(wanted or usual, header.trained_context or usual)
+
+
+def memory_needed(header: Header, n_ctx: int | None = None, weights: int = 0) -> int:
+    """Bytes that a model takes when it is loaded; of a part such as a projector, its own size.
+
+    Args:
+        header: of the file, or of the first part of a split model.
+        n_ctx: the context in tokens, instead of the default; never beyond the trained one.
+        weights: the bytes of all parts, where the header tells only of the first.
+    """
+    weights = weights or header.weights_size
+    if header.kind in ("adapter", "mmproj", "imatrix"):
+        return weights
+    n_ctx = usual_context(header, n_ctx)
+    working = 0 if is_encoder(header) else kv_cache_size(header, n_ctx)
+    working += _one_text(header, n_ctx) if _makes_vectors(header) else 0
+    return weights + working + COMPUTE_RESERVE
+
+
+def _makes_vectors(header: Header) -> bool:
+    return is_encoder(header) or header.shape("pooling_type") > 0
 
 
 def kv_cache_size(header: Header, n_ctx: int) -> int:

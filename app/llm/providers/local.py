@@ -19,6 +19,7 @@ from app.schema import (
     Chunk,
     Health,
     LoadedModel,
+    LoadPlan,
     LoadProgress,
     LoadStage,
     ModelInfo,
@@ -41,15 +42,18 @@ class LocalProvider:
         preflight: Preflight,
         files: Callable[[], Sequence[ModelInfo]],
         adapters: Callable[[str], Sequence[Adapter]] = lambda _model: (),
+        optimize: Callable[[], bool] = lambda: True,
     ) -> None:
         """Takes the runner, the trial of new files, and the list of files (which may block).
 
-        `adapters` gives the LoRA adapters that are to be loaded with a model.
+        `adapters` gives the LoRA adapters that are to be loaded with a model, and `optimize` says
+        whether a model is loaded as it suits this computer.
         """
         self._runner = runner
         self._preflight = preflight
         self._files = files
         self._adapters = adapters
+        self._optimize = optimize
         self._loaded: str | None = None
         self._loading = asyncio.Lock()
         self._embedding = EmbeddingModel(preflight, self._loading)
@@ -70,12 +74,12 @@ class LocalProvider:
 
     async def _load(self, model: str, on_progress: Callable[[LoadProgress], None]) -> LoadedModel:
         header, adapters = await asyncio.to_thread(self._read, model)
-        plan.default_plan(hardware.detect(), header, adapters=adapters)
+        self._plan(header, adapters)
         await self._unload_chat()
         if not self._embedding.is_busy:
             await self._embedding.unload()
         # With the memory that is free now:
-        wanted = plan.default_plan(hardware.detect(), header, adapters=adapters)
+        wanted = self._plan(header, adapters)
         wanted = await self._preflight.check(
             wanted, lambda fraction: on_progress(LoadProgress(LoadStage.CHECKING, fraction))
         )
@@ -88,6 +92,14 @@ class LocalProvider:
             device=loaded.device,
             notice=loaded.notice,
             adapters=wanted.adapters,
+        )
+
+    def _plan(
+        self, header: gguf.Header, adapters: Sequence[tuple[Adapter, gguf.Header]]
+    ) -> LoadPlan:
+        """How to load a model with the memory that is free now. Raises ModelError."""
+        return plan.default_plan(
+            hardware.detect(), header, adapters=adapters, optimize=self._optimize()
         )
 
     def _read(self, model: str) -> tuple[gguf.Header, list[tuple[Adapter, gguf.Header]]]:
