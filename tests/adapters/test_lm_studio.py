@@ -1,12 +1,13 @@
 """LM Studio: its own API in both versions, older ones without it, copies in memory."""
 
 from collections.abc import Callable
+from contextlib import aclosing
 
 import pytest
 
-from app.errors import ApiError, Misconfigured, ModelMissing, Unsupported
+from app.errors import ApiError, HearthError, Misconfigured, ModelMissing, Unsupported
 from app.llm.providers.lm_studio import LMStudioProvider
-from app.schema import Chunk, ModelInfo, ModelRef, RunningModel
+from app.schema import Chunk, ModelInfo, ModelRef, PullProgress, RunningModel
 from tests.adapters.local_servers import answer, connected, finish, heard, text
 from tests.fakes.servers.http import FakeServer, Reply, as_json, sse
 from tests.fakes.servers.lm_studio import LMStudio
@@ -216,3 +217,38 @@ async def test_a_path_that_is_wrong_for_the_chat_is_an_error_too():
         del fake.server.routes["POST", "/v1/chat/completions"]
         with pytest.raises(ApiError, match="Unexpected endpoint or method"):
             await answer(provider, GEMMA)
+
+
+async def test_it_fetches_a_model():
+    async with connected(studio(), LMStudioProvider) as (fake, provider):
+        fake.catalogue["qwen/qwen3-4b"] = 2000
+        async with aclosing(provider.pull("qwen/qwen3-4b")) as states:
+            seen = [state async for state in states]
+        assert seen == [
+            PullProgress("downloading", 0, 2000),
+            PullProgress("downloading", 1000, 2000),
+            PullProgress("completed", 2000, 2000),
+        ]
+        assert "qwen/qwen3-4b" in [one.ref.model for one in await provider.list_models()]
+        async with aclosing(provider.pull(GEMMA)) as states:
+            assert [state.status async for state in states] == ["already_downloaded"]
+
+
+async def test_a_fetch_that_fails_says_why():
+    async with connected(studio(), LMStudioProvider) as (fake, provider):
+        fake.catalogue["qwen/qwen3-4b"] = 2000
+        fake.breaks = True
+        async with aclosing(provider.pull("qwen/qwen3-4b")) as states:
+            for _ in range(2):
+                await anext(states)
+            with pytest.raises(HearthError, match="the disk is full"):
+                await anext(states)
+        with pytest.raises(ModelMissing):
+            await anext(provider.pull("nobody/nothing"))
+
+
+@pytest.mark.parametrize("api", [0, -1])
+async def test_older_versions_fetch_nothing_and_say_so(api: int):
+    async with connected(studio(api), LMStudioProvider) as (_, provider):
+        with pytest.raises(Unsupported, match="does not fetch models"):
+            await anext(provider.pull("qwen/qwen3-4b"))

@@ -122,7 +122,8 @@ class Desk:
         return self.controllers._chat.chat_id
 
     async def idle(self) -> None:
-        """Waits until no answer is being made here."""
+        """Waits until no answer is being made here, nor about to be."""
+        await until(lambda: self.services.tasks.running == 0)
         await until(lambda: self.services.conversations.running(self.chat_id) is None)
         await until(lambda: self.controllers._chat._drawing.exchange is None)
         await asyncio.sleep(0.02)

@@ -5,18 +5,22 @@ Source: https://lmstudio.ai/docs/developer/rest; `/api/v1` came with 0.4.0, `/ap
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from app import net
 from app.errors import ProviderError, Unsupported
+from app.llm.providers import failures
 from app.llm.providers.openai import OpenAIProvider
 from app.llm.providers.profiles import PROFILES
 from app.llm.providers.wire.fields import as_object, mapping, objects, string, whole
-from app.schema import Endpoint, LoadedModel, ModelInfo, ModelRef, RunningModel
+from app.schema import Endpoint, LoadedModel, ModelInfo, ModelRef, PullProgress, RunningModel
 
+LOOK_SECONDS = 0.7  # between two looks at a download
+DOWNLOADED = ("completed", "already_downloaded")
 LOAD_SECONDS = 900.0  # for a model to be read; the answer comes when it is loaded
 UNKNOWN_PATH = "Unexpected endpoint"  # what it says, with a status of success
 UNITS = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
@@ -57,6 +61,38 @@ class LMStudioProvider(OpenAIProvider):
     async def unload_remote(self, model: str) -> None:
         """Has it give the memory of all copies of a model back; `model` may also name one copy."""
         await self._unload(await self._copies_of(model))
+
+    async def pull(self, model: str) -> AsyncGenerator[PullProgress, None]:
+        """Has it fetch a model, named as in its catalogue or by the address of its page.
+
+        Closing the generator ends the watching alone: it has no way to cancel a download.
+        """
+        state = await self._download("POST", "/api/v1/models/download", {"model": model})
+        job = string(state, "job_id")
+        while True:
+            status = string(state, "status")
+            if status == "failed":
+                raise failures.failure(self.title, None, {"error": state.get("error") or status})
+            yield PullProgress(
+                status, whole(state, "downloaded_bytes"), whole(state, "total_size_bytes")
+            )
+            if status in DOWNLOADED or not job:
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+            state = await self._download("GET", f"/api/v1/models/download/status/{job}")
+
+    async def _download(
+        self, method: str, path: str, body: dict[str, str] | None = None
+    ) -> dict[str, Any]:
+        """What it says of a download. Raises Unsupported where this version fetches none."""
+        try:
+            return as_object(self.title, await self._server.call(method, path, body))
+        except ProviderError as error:
+            if error.status == 404 and "odel" not in error.message:
+                raise self._too_old("fetch models") from error
+            if UNKNOWN_PATH in error.message:
+                raise self._too_old("fetch models") from error
+            raise
 
     async def _list(self) -> Sequence[ModelInfo]:
         models = await self._newest()

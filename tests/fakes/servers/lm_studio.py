@@ -31,6 +31,10 @@ class LMStudio:
     server: FakeServer
     api: int = 1
     models: dict[str, StudioModel] = field(default_factory=dict)
+    catalogue: dict[str, int] = field(default_factory=dict)  # what it can fetch, with its bytes
+    breaks: bool = False  # a download fails half way
+    _fetching: str = ""
+    _looks: int = 0
     chat: OpenAIServer = field(init=False)
 
     def __post_init__(self) -> None:
@@ -40,6 +44,8 @@ class LMStudio:
             self.server.route("GET", "/api/v1/models", self.chat.guarded(lambda _: self._new()))
             self.server.route("POST", "/api/v1/models/load", self._load)
             self.server.route("POST", "/api/v1/models/unload", self._unload)
+            self.server.route("POST", "/api/v1/models/download", self._download)
+            self.server.route("GET", "/api/v1/models/download/status/job-1", self._status)
         if self.api >= 0:
             self.server.route("GET", "/api/v0/models", lambda _: self._old())
 
@@ -47,6 +53,28 @@ class LMStudio:
         self.models[key] = model = StudioModel(**about)
         self.chat.models = tuple(self.models)
         return model
+
+    def _download(self, request: Received) -> Reply:
+        key = request.json["model"]
+        if key in self.models:
+            return as_json({"status": "already_downloaded"})
+        if key not in self.catalogue:
+            error = {"type": "model_not_found", "message": f"Model {key} was not found"}
+            return as_json({"error": error}, 404)
+        self._fetching = key
+        total = self.catalogue[key]
+        return as_json({"job_id": "job-1", "status": "downloading", "total_size_bytes": total})
+
+    def _status(self, _request: Received) -> Reply:
+        total = self.catalogue[self._fetching]
+        self._looks += 1
+        about = {"job_id": "job-1", "total_size_bytes": total, "downloaded_bytes": total // 2}
+        if self._looks == 1:
+            return as_json({**about, "status": "downloading", "bytes_per_second": 1000})
+        if self.breaks:
+            return as_json({**about, "status": "failed", "error": "the disk is full"})
+        self.add(self._fetching)
+        return as_json({**about, "status": "completed", "downloaded_bytes": total})
 
     def _new(self) -> Reply:
         return as_json({"models": [self._about(key, it) for key, it in self.models.items()]})
