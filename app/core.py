@@ -10,7 +10,13 @@ from app import net
 from app import paths as places
 from app.credentials import Credentials
 from app.errors import Misconfigured, NoModel
-from app.library import catalog, starter
+from app.library import catalog, finding, starter
+from app.library.catalog import Library
+from app.library.database import LibraryDatabase
+from app.library.downloads.queue import Downloads
+from app.library.hub.access import TOKEN_KEY, Access
+from app.library.hub.client import Hub
+from app.library.trash import Trash
 from app.llm.discovery import binaries
 from app.llm.discovery import service as discovery
 from app.llm.hosting import ServerHost
@@ -28,7 +34,7 @@ from app.llm.runner.worker import Worker
 from app.llm.setup import ProviderSetup
 from app.llm.usage import UsageLedger
 from app.paths import Paths
-from app.schema import Adapter, Endpoint, ModelInfo, ModelRef
+from app.schema import Adapter, Endpoint, ModelRef
 from app.settings import STARTER, SettingsFile
 
 
@@ -46,6 +52,11 @@ class Core:
     host: ServerHost
     adapters: dict[str, tuple[Adapter, ...]]  # by model path; they stand before the settings' own
     credentials: Credentials
+    library: Library
+    trash: Trash
+    access: Access  # to Hugging Face
+    hub: Hub
+    downloads: Downloads
 
 
 def build(paths: Paths) -> Core:
@@ -53,11 +64,11 @@ def build(paths: Paths) -> Core:
     settings = SettingsFile(paths.settings)
     shipped = places.resources()
     worker = Worker(create_engine)
-
-    def files() -> Sequence[ModelInfo]:
-        recent = [Path(path) for path in settings.settings.models.recent]
-        return catalog.models([paths.models, starter.folder(shipped)], recent)
-
+    database = LibraryDatabase(paths.data / "library.sqlite3")
+    library = Library(
+        database,
+        lambda: finding.sought(settings.settings.models, paths.models, starter.folder(shipped)),
+    )
     named: dict[str, tuple[Adapter, ...]] = {}
 
     def adapters(model: str) -> Sequence[Adapter]:
@@ -71,7 +82,9 @@ def build(paths: Paths) -> Core:
         return settings.settings.models.optimize
 
     runner = QueuedRunner(worker)
-    here = local.LocalProvider(runner, Preflight(paths.preflight), files, adapters, optimize)
+    here = local.LocalProvider(
+        runner, Preflight(paths.preflight), library.infos, adapters, optimize, library.used
+    )
     factory = ProviderFactory(
         kinds.makers(lock),
         kinds.added_makers,
@@ -89,9 +102,32 @@ def build(paths: Paths) -> Core:
     )
     setup = ProviderSetup(settings, credentials, registry, factory, lock)
     host = ServerHost(paths.data / "servers", registry, optimize)
-    shipped_model = starter.find(shipped)
+
+    async def token() -> str:
+        return await credentials.get(TOKEN_KEY)
+
+    access = Access(lambda: settings.settings.hub, token, lock)
     return Core(
-        paths, settings, worker, manager, shipped_model, setup, usage, host, named, credentials
+        paths=paths,
+        settings=settings,
+        worker=worker,
+        manager=manager,
+        starter=starter.find(shipped),
+        setup=setup,
+        usage=usage,
+        host=host,
+        adapters=named,
+        credentials=credentials,
+        library=library,
+        trash=Trash(database),
+        access=access,
+        hub=Hub(access),
+        downloads=Downloads(
+            access,
+            paths.data / "downloads.json",
+            lock,
+            speed_limit=settings.settings.hub.speed_limit,
+        ),
     )
 
 

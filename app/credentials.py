@@ -56,6 +56,10 @@ class Credentials:
         self._for_this_run[name] = secret
         return False
 
+    def lend(self, name: str, secret: str) -> None:
+        """Has a key used for this run, before one that is kept; nothing is written."""
+        self._for_this_run[name] = secret
+
     def is_for_this_run(self, name: str) -> bool:
         """Whether a key lasts only until Hearth is closed."""
         return name in self._for_this_run

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from contextvars import Context
 from typing import Any
 
@@ -31,7 +32,7 @@ class EventLoop(qasync.QEventLoop):  # type: ignore[misc]
     ) -> asyncio.Handle:
         """Calls back after `delay` seconds, unless the handle is cancelled before."""
         if delay <= 0:
-            soon: asyncio.Handle = super().call_later(0, callback, *args, context=context)
+            soon: asyncio.Handle = self._add_callback(_Soon(callback, args, self, context))
             return soon
         handle = _Waiting(self.time() + delay, callback, args, self, context)
         self._timers.start(handle, delay)
@@ -59,6 +60,27 @@ class EventLoop(qasync.QEventLoop):  # type: ignore[misc]
         self._timers.end(handle)
 
 
+@contextmanager
+def _on(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Has the loop be the running one; between two runs Qt may handle events by itself."""
+    if asyncio._get_running_loop() is not None:  # noqa: SLF001 - as qasync does itself
+        yield
+        return
+    asyncio._set_running_loop(loop)  # noqa: SLF001
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(None)  # noqa: SLF001
+
+
+class _Soon(asyncio.Handle):
+    """A call that comes next, on its loop even where Qt makes it while the loop stands still."""
+
+    def _run(self) -> None:
+        with _on(self._loop):  # type: ignore[attr-defined]
+            super()._run()
+
+
 class _Waiting(asyncio.TimerHandle):
     """A call that waits for its time; `timer` is Qt's number of it, 0 when it waits no more."""
 
@@ -66,8 +88,9 @@ class _Waiting(asyncio.TimerHandle):
     timer: int
 
     def run(self) -> None:
-        """Calls; an error goes to the loop's handler."""
-        self._run()
+        """Calls, as `_Soon` does; an error goes to the loop's handler."""
+        with _on(self._loop):  # type: ignore[attr-defined]
+            self._run()
 
 
 class _Timers(QObject):

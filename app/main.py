@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
     from app.core import Core
+    from app.ui.library.services import LibraryServices
     from app.ui.services import Services
 
 EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
@@ -80,6 +81,34 @@ def _wait_for_first_paint(window: MainWindow) -> None:
     window.painted.connect(loop.quit)
     QTimer.singleShot(FIRST_PAINT_LIMIT, loop, loop.quit)
     loop.exec()
+
+
+async def _library_services(core: Core, stack: AsyncExitStack) -> LibraryServices:
+    """The library with the downloads running; `stack` ends them."""
+    from app.library.arrivals import Arrivals
+    from app.library.pulls import Pulls
+    from app.library.renewals import Renewals
+    from app.llm.server_models import ServerModels
+    from app.ui.library.services import LibraryServices
+
+    arrivals = Arrivals(core.library, core.downloads)
+    stack.push_async_callback(arrivals.aclose)
+    stack.push_async_callback(core.downloads.aclose)
+    await core.downloads.start()
+    stack.callback(core.library.close)
+    servers = ServerModels(core.manager.registry)
+    pulls = Pulls(servers)
+    stack.push_async_callback(pulls.aclose)
+    return LibraryServices(
+        library=core.library,
+        trash=core.trash,
+        hub=core.hub,
+        downloads=core.downloads,
+        servers=servers,
+        pulls=pulls,
+        renewals=Renewals(core.library.database),
+        own_folder=core.paths.models,
+    )
 
 
 class _Program:
@@ -191,8 +220,9 @@ class _Program:
                 core.host,
                 core.credentials,
                 core.paths,
+                await _library_services(core, stack),
             )
-            await self._serve(core, services, problem, file, stack)
+            await self._serve(core, services, problem, file, stack, lock)
 
     async def _serve(
         self,
@@ -201,8 +231,11 @@ class _Program:
         problem: StorageError | None,
         file: str | None,
         stack: AsyncExitStack,
+        lock: instance.InstanceLock,
     ) -> None:
         """Brings the window to life, until it is to end."""
+        import asyncio
+
         from app.ui.controllers import Controllers
         from app.ui.handover import HandoverServer
 
@@ -213,6 +246,8 @@ class _Program:
         self._show_known = controllers.show_error
         second_starts = HandoverServer(self._folders.data, controllers.come_forward, self._window)
         stack.callback(second_starts.close)
+        if lock.held:  # else a Hearth that is open may still bring back what it has deleted
+            services.tasks.spawn(self._window, asyncio.to_thread(core.trash.empty))
         if problem is not None:
             controllers.show_error(problem)
         elif core.settings.problem:

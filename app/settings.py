@@ -6,6 +6,7 @@ import json
 import logging
 import threading
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -106,6 +107,7 @@ class Hub(_Section):
     ca_file: str = ""  # certificates to trust beside the system's
     speed_limit: int = Field(default=0, ge=0)  # bytes per second; 0: none
     look_for_changes: bool = False  # ask once a week whether fetched models changed at their source
+    looked_at: datetime | None = None  # for such changes, the last time
 
     @field_validator("endpoint", "proxy")
     @classmethod

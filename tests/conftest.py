@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 import pytest
 
 from tests.fakes import gguf_models
@@ -40,6 +41,45 @@ if os.environ.get("HEARTH_TEST_WITHOUT_QT"):
         """The settings of pytest-qt, which is not there to know them."""
         for name in ("qt_api", "qt_log_level_fail", "qt_log_ignore"):
             parser.addini(name, "for pytest-qt")
+
+
+# Where programs keep models, when it is not where they usually are; and the person's own switches.
+MODEL_PLACES = (
+    "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HF_HUB_OFFLINE", "LLAMA_CACHE",
+    "OLLAMA_MODELS", "LOCALAI_MODELS_PATH", "JAN_DATA_ROOT", "JAN_DATA_FOLDER",
+    "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME",
+)  # fmt: skip
+
+
+def _tools_at_home() -> dict[str, str]:
+    """What the set-up needs of the real home: pip's cache and settings, Python, git's settings."""
+    home = Path.home()
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+    kept = {"PIP_CACHE_DIR": Path(platformdirs.user_cache_dir("pip", appauthor=False))}
+    known = {
+        "PIP_CONFIG_FILE": (config / "pip" / "pip.conf", home / ".pip" / "pip.conf"),
+        "GIT_CONFIG_GLOBAL": (home / ".gitconfig", config / "git" / "config"),
+        "PYENV_ROOT": (home / ".pyenv",),
+        "CCACHE_DIR": (home / ".ccache", home / ".cache" / "ccache"),
+    }
+    for name, places in known.items():
+        there = [place for place in places if place.exists()]
+        if there:
+            kept[name] = there[0]
+    return {name: str(path) for name, path in kept.items() if name not in os.environ}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _empty_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """No test sees the models of other programs that the real home may hold."""
+    home = tmp_path_factory.mktemp("person")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in _tools_at_home().items():
+            patch.setenv(name, value)
+        for name in MODEL_PLACES:
+            patch.delenv(name, raising=False)
+        patch.setenv("HOME", str(home))
+        yield home
 
 
 @pytest.fixture(autouse=True)
@@ -83,12 +123,21 @@ def _silence(expected_warnings: list[str]) -> Iterator[None]:
     assert not unexpected, "the log should be silent"
 
 
+def _threads() -> set[threading.Thread]:
+    """Those of Python. A dummy stands for one of Qt's that once asked for its own name, stays for
+    ever, and says nothing of that thread's life; Qt itself complains of one that is left.
+    """
+    return {
+        thread for thread in threading.enumerate() if not isinstance(thread, threading._DummyThread)
+    }
+
+
 @pytest.fixture(autouse=True)
 def _no_threads_left() -> Iterator[None]:
-    before = set(threading.enumerate())
+    before = _threads()
     yield
     end = time.monotonic() + THREAD_GRACE
-    while (left := set(threading.enumerate()) - before) and time.monotonic() < end:
+    while (left := _threads() - before) and time.monotonic() < end:
         time.sleep(0.01)
     assert not left, f"threads are left: {left}"
 

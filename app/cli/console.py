@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import math
+import os
 import sys
+from typing import Any
 
 from app.errors import HearthError
 from app.schema import LoadProgress, LoadStage
+
+USUAL_WIDTH = 80  # characters, where a terminal does not tell its own
 
 
 def say(text: str = "") -> None:
@@ -20,13 +26,46 @@ def complain(error: HearthError) -> None:
         say(f"        {error.remedy}")
 
 
+def show(line: str = "") -> None:
+    """Progress, rewritten in place, where somebody is looking; nothing takes it away."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\033[K{line[: _width() - 1]}")
+        sys.stderr.flush()
+
+
 def show_load(progress: LoadProgress | None) -> None:
-    """A load's progress, rewritten in place, where somebody is looking; None takes it away."""
-    if not sys.stderr.isatty():
-        return
+    """A load's progress; None takes it away."""
     line = ""
     if progress is not None:
         doing = "Checking" if progress.stage is LoadStage.CHECKING else "Loading"
         line = f"{doing} the model, {progress.fraction:.0%}"
-    sys.stderr.write(f"\r\033[K{line}")
-    sys.stderr.flush()
+    show(line)
+
+
+def print_json(value: Any) -> None:
+    """A value on standard output, as JSON that every program can read.
+
+    JSON has no infinite numbers: they become null. A path that is no text keeps its odd bytes, as
+    Python escapes them.
+    """
+    text = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(_finite(value), indent=2, allow_nan=False)
+    print(text)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    return [_finite(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _width() -> int:
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or USUAL_WIDTH
+    except OSError:
+        return USUAL_WIDTH

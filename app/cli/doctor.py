@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
@@ -19,10 +20,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import __version__, credentials, paths, wording
+from app import core as cores
 from app.cli import session
 from app.cli.parser import EXIT_DONE, EXIT_FAILED
 from app.errors import HearthError
-from app.library import starter
+from app.library import catalog, starter
+from app.library.hub import environment
 from app.schema import Message, Request, Role
 
 if TYPE_CHECKING:
@@ -90,6 +93,9 @@ def examine(folders: paths.Paths) -> Iterator[Finding]:
     yield _space(folders.data)
     yield _resources()
     yield _starter(folders)
+    core = cores.build(folders)
+    yield from _library(core)
+    yield _hub(core)
     yield _keyring()
     yield from _display()
 
@@ -201,6 +207,41 @@ async def _use_starter(folders: paths.Paths) -> str:
         f"loaded in {wording.seconds(loaded)}, counted {prompt} tokens, answered at "
         f"{wording.rate(rate)}, stopped, embedded in {len(vectors[0])} numbers"
     )
+
+
+def _library(core: cores.Core) -> Iterator[Finding]:
+    """How many models there are, and the places with models that could not be looked into."""
+    found = core.library.scan()
+    programs = Counter(model.program for model in found.models if model.program)
+    usable = sum(map(catalog.can_be_loaded, found.models))
+    counts = [f"{len(found.models)} in all", f"{usable} can be loaded"]
+    counts += [f"{count} of {program}" for program, count in programs.most_common()]
+    yield Finding("models", ok=True, value=", ".join(counts))
+    for problem in found.problems:
+        yield Finding(
+            f"models of {problem.program}" if problem.program else "models",
+            ok=False,
+            value=problem.reason,
+            remedy="What lies there is not in the list until it can be read.",
+            needed=False,
+        )
+
+
+def _hub(core: cores.Core) -> Finding:
+    """Where models would be fetched, and whether Hearth may; it is not asked here."""
+    try:
+        address = core.access.endpoint
+    except HearthError as error:
+        return Finding("Hugging Face", False, error.message, error.remedy, needed=False)
+    settings = core.settings.settings
+    when = "asked when you search and fetch"
+    if settings.hub.look_for_changes:
+        when += ", and once a week for changes"
+    if environment.is_offline(os.environ):
+        when = f"never asked, because {environment.OFFLINE} is set"
+    elif settings.providers.stay_offline:
+        when = "never asked, because Hearth is set to stay offline"
+    return Finding("Hugging Face", ok=True, value=f"{address}, {when}", needed=False)
 
 
 def _keyring() -> Finding:

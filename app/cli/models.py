@@ -1,106 +1,159 @@
-"""`hearth models`: what is on this disk."""
+"""`hearth models`: the list of all models; what is done with them is in the files beside."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app import gguf, paths, wording
+from app import paths, wording
 from app.cli import console, session
 from app.cli.parser import EXIT_DONE
+from app.library import catalog, shelf
+from app.library.stores import names
+from app.llm.providers import local
+from app.ui.library import facts
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable, Sequence
 
-    from app.schema import ModelInfo
-
-SHOWN_ELEMENTS = 8  # of an array, in the plain listing
+    from app.library.records import LibraryModel, Snapshot
+    from app.schema import Hardware, ModelInfo
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints the list, or one file's header."""
-    if options.action == "info":
-        _info(Path(options.path).expanduser(), as_json=options.json)
+    """Does what is asked; each action is imported when it is called for."""
+    if options.action == "list":
+        return show_list(options)
+    return _action(options.action)(options)
+
+
+def _action(name: str) -> Callable[[argparse.Namespace], int]:
+    if name == "info":
+        from app.cli import model_info
+
+        return model_info.show
+    if name in ("search", "pull"):
+        from app.cli import model_hub
+
+        return {"search": model_hub.search, "pull": model_hub.pull}[name]
+    from app.cli import model_files
+
+    actions = {
+        "rm": model_files.remove,
+        "verify": model_files.verify,
+        "dedupe": model_files.dedupe,
+    }
+    return actions[name]
+
+
+def show_list(options: argparse.Namespace) -> int:
+    """Lists the library, also what cannot be used now, and behind it the models of servers."""
+    snapshot, elsewhere, folder = asyncio.run(_read(options))
+    computer = shelf.computer()
+    if options.json:
+        here = [as_json(model, computer) for model in snapshot.models]
+        console.print_json([*here, *map(server_json, elsewhere)])
     else:
-        asyncio.run(_list(options))
+        for model in snapshot.models:
+            print(_line(model, computer))
+        for info in elsewhere:
+            print(_server_line(info))
+        if not snapshot.models and not elsewhere:
+            console.say(f"No models yet. Put .gguf files into {folder}.")
+    for problem in snapshot.problems:
+        whose = f"{problem.program}: " if problem.program else ""
+        console.say(f"{whose}{problem.reason}")
     return EXIT_DONE
 
 
-async def _list(options: argparse.Namespace) -> None:
+async def _read(options: argparse.Namespace) -> tuple[Snapshot, Sequence[ModelInfo], str]:
     async with session.opened(paths.find(options.home)) as core:
         if core.settings.settings.providers.discover:
             await core.manager.servers()
+        # Looked at before the manager asks, who would not wait for the first look at a slow disk.
+        snapshot = await asyncio.to_thread(core.library.scan)
         models = await core.manager.models()
-    if options.json:
-        print(json.dumps([_as_json(model) for model in models], indent=2, ensure_ascii=False))
-    elif not models:
-        console.say(f"No models yet. Put .gguf files into {core.paths.models}.")
-    for model in models if not options.json else ():
-        facts = [
-            model.provider + (" (cloud)" if model.is_cloud else ""),
-            wording.size(model.size) if model.size else "",
-            model.quantisation,
-            f"{model.trained_context:,} tokens" if model.trained_context else "",
-        ]
-        where = model.ref if model.provider else model.ref.model
-        print(f"{model.title}\t{' · '.join(filter(None, facts))}\t{where}")
+        return snapshot, on_servers(models), names.shown(core.paths.models)
 
 
-def _as_json(model: ModelInfo) -> dict[str, Any]:
+def on_servers(models: Sequence[ModelInfo]) -> list[ModelInfo]:
+    """Those that are no files of the library."""
+    return [model for model in models if model.ref.provider != local.NAME]
+
+
+def fit(model: LibraryModel, computer: Hardware) -> shelf.Fit | None:
+    """Whether a model fits this computer, or None for what is not loaded by itself."""
+    return shelf.fit(model.size, computer) if model.kind in catalog.USABLE else None
+
+
+def _line(model: LibraryModel, computer: Hardware) -> str:
+    """Name, facts and path, with tabs between them."""
+    state = facts.state(model, fit(model, computer))
+    known = " · ".join(filter(None, (facts.line(model), state)))
+    return "\t".join((_plain(catalog.info(model).title), known, _plain(model.path)))
+
+
+def _plain(text: object) -> str:
+    """In one field of one line, whatever the name of a file holds."""
+    return "".join(sign if sign.isprintable() else "?" for sign in names.shown(text))
+
+
+def _server_line(model: ModelInfo) -> str:
+    known = [
+        model.provider + (" (cloud)" if model.is_cloud else ""),
+        wording.size(model.size) if model.size else "",
+        model.quantisation,
+        f"{model.trained_context:,} tokens" if model.trained_context else "",
+        "does not answer now" if model.is_stale else "",
+    ]
+    return f"{model.title}\t{' · '.join(filter(None, known))}\t{model.ref}"
+
+
+def server_json(info: ModelInfo) -> dict[str, Any]:
+    """What is known of any model; a file of the library has more."""
     return {
-        "ref": str(model.ref),
-        "name": model.name,
-        "path": model.ref.model,
-        "size": model.size,
-        "quantisation": model.quantisation,
-        "architecture": model.architecture,
-        "parameters": model.parameters,
-        "trained_context": model.trained_context,
-        "description": model.description,
-        "provider": model.ref.provider,
-        "cloud": model.is_cloud,
+        "ref": str(info.ref),
+        "name": info.name,
+        "path": info.ref.model,
+        "size": info.size,
+        "quantisation": info.quantisation,
+        "architecture": info.architecture,
+        "parameters": info.parameters,
+        "trained_context": info.trained_context,
+        "description": info.description,
+        "provider": info.ref.provider,
+        "cloud": info.is_cloud,
+        "features": sorted(info.features),
+        "state": "stale" if info.is_stale else "here",
     }
 
 
-def _info(path: Path, *, as_json: bool) -> None:
-    header = gguf.read(path)
-    facts: dict[str, Any] = {
-        "name": header.name,
-        "path": str(path.absolute()),
-        "kind": header.kind,
-        "architecture": header.architecture,
-        "parameters": header.parameters,
-        "quantisation": header.quantisation,
-        "size": header.file_size,
-        "trained_context": header.trained_context,
-        "has_chat_template": bool(header.chat_template),
-        "gguf_version": header.version,
-        "tensors": len(header.tensors),
+def as_json(model: LibraryModel, computer: Hardware) -> dict[str, Any]:
+    """All that is known of a model of the library; times are in ISO 8601, sizes in bytes."""
+    source, fits = model.source, fit(model, computer)
+    return {
+        **server_json(catalog.info(model)),
+        "files": [str(file) for file in model.files],
+        "kind": model.kind,
+        "features": sorted(model.features),
+        "licence": model.licence,
+        "program": model.program,
+        "state": model.presence,
+        "problem": model.problem,
+        "can_be_loaded": catalog.can_be_loaded(model),
+        "fits": fits,
+        "projector": str(model.projector) if model.projector else None,
+        "source": {
+            "repo": source.repo,
+            "file": source.file,
+            "revision": source.revision,
+            "sha256": source.sha256,
+        }
+        if source
+        else None,
+        "other_names": list(model.other_names),
+        "shipped": model.is_shipped,
+        "last_used": model.last_used.isoformat() if model.last_used else None,
+        "modified": model.modified,
     }
-    metadata = {key: _plain(value) for key, value in header.metadata.items()}
-    if as_json:
-        print(json.dumps({**facts, "metadata": metadata}, indent=2, ensure_ascii=False))
-        return
-    facts["parameters"] = wording.parameters(header.parameters)
-    facts["size"] = wording.size(header.file_size)
-    width = max(map(len, facts))
-    for name, value in facts.items():
-        print(f"{name.replace('_', ' '):{width}}  {value}")
-    print()
-    for key, plain in metadata.items():
-        print(f"{key} = {_shortened(plain)}")
-
-
-def _plain(value: gguf.Value) -> Any:
-    if isinstance(value, gguf.LongArray):
-        return f"array of {value.length:,} elements"
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _shortened(value: Any) -> str:
-    if isinstance(value, list) and len(value) > SHOWN_ELEMENTS:
-        return f"{value[:SHOWN_ELEMENTS]} … {len(value)} elements"
-    text = str(value).replace("\n", "\\n")
-    return text if len(text) <= 200 else text[:200] + "…"

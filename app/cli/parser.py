@@ -20,7 +20,8 @@ EPILOG = """commands:
   hearth ask PROMPT      ask once and print the answer
   hearth chat            talk in the terminal
   hearth models list     the models on this disk
-  hearth models info F   what a model file says of itself
+  hearth models info M   all that is known of a model
+  hearth models pull R   fetch a model from Hugging Face (search finds one)
   hearth providers       the servers and services that models can come from
   hearth serve-status    the model servers that Hearth has started
   hearth doctor          check this installation
@@ -104,15 +105,67 @@ def _chat() -> argparse.ArgumentParser:
 
 
 def _models() -> argparse.ArgumentParser:
-    parser = _new("models", "The models on this disk.")
-    actions = parser.add_subparsers(dest="action", required=True, metavar="list|info")
+    parser = _new("models", "The models on this disk, and those that can be fetched.")
+    actions = parser.add_subparsers(
+        dest="action", required=True, metavar="list|info|search|pull|rm|verify|dedupe"
+    )
     listing = actions.add_parser("list", help="the models that Hearth knows of")
-    info = actions.add_parser("info", help="what a model file says of itself")
-    info.add_argument("path", metavar="PATH")
-    for action in (listing, info):
+    info = actions.add_parser("info", help="all that is known of a model, key by key")
+    info.add_argument("model", metavar="MODEL", help="a file, or a name from the list")
+    search = actions.add_parser("search", help="look for models on Hugging Face")
+    _add_search(search)
+    pull = actions.add_parser("pull", help="fetch a model; the same command goes on with it")
+    _add_pull(pull)
+    remove = actions.add_parser("rm", help="delete models")
+    remove.add_argument("models", metavar="MODEL", nargs="+", help="a path, or a name of the list")
+    remove.add_argument("--yes", "-y", action="store_true", help="do not ask")
+    verify = actions.add_parser("verify", help="compare files with the hashes of their sources")
+    verify.add_argument("models", metavar="MODEL", nargs="*", help="none: all of them")
+    dedupe = actions.add_parser("dedupe", help="files that are here twice, and what they take")
+    for action in (listing, info, search, pull, remove, verify, dedupe):
         action.add_argument("--json", action="store_true", help="print as JSON")
         action.add_argument("--home", metavar="DIR", default=argparse.SUPPRESS)
     return parser
+
+
+def _add_search(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", metavar="WORDS", nargs="+", help="parts of the name")
+    parser.add_argument(
+        "--limit", type=_whole(1), default=20, metavar="N", help="how many at most (default 20)"
+    )
+    parser.add_argument(
+        "--sort",
+        choices=("downloads", "likes", "trending", "new"),
+        default="downloads",
+        help="what comes first (default downloads)",
+    )
+    parser.add_argument(
+        "--kind",
+        choices=("any", "chat", "vision", "embedding"),
+        default="any",
+        help="what the models are for (default any)",
+    )
+    _add_token(parser)
+
+
+def _add_pull(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "repo",
+        metavar="REPO",
+        help="owner/name, owner/name:QUANTISATION, or the address of its page",
+    )
+    parser.add_argument(
+        "file", metavar="FILE", nargs="?", help="a file's name, a pattern, or a quantisation"
+    )
+    parser.add_argument("--list", action="store_true", help="only list what can be fetched")
+    parser.add_argument("--revision", metavar="NAME", help="a branch or a commit (default main)")
+    _add_token(parser)
+
+
+def _add_token(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--hf-token", action="store_true", help="use the access token in the variable HF_TOKEN"
+    )
 
 
 def _providers() -> argparse.ArgumentParser:

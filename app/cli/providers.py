@@ -28,7 +28,8 @@ def run(options: argparse.Namespace) -> int:
 
 async def _show(options: argparse.Namespace) -> None:
     async with session.opened(paths.find(options.home)) as core:
-        await core.manager.servers(use=core.settings.settings.providers.discover)
+        if core.settings.settings.providers.discover:
+            await core.manager.servers()
         found = await core.manager.providers()
         installed = await core.manager.installed()
     running = {provider.kind for provider in found if provider.health.works}

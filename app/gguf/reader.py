@@ -74,6 +74,20 @@ def read(path: str | os.PathLike[str]) -> Header:
         raise ModelFileError(f"“{file!s}” is not a path.", "Choose a .gguf file.") from error
 
 
+def read_stream(stream: BinaryIO, size: int, name: str) -> Header:
+    """Reads the header from the beginning of a stream, such as a part of a file elsewhere.
+
+    Args:
+        stream: gives the file's bytes from the first one on; what it raises passes through.
+        size: the bytes of the whole file.
+        name: the file's name, for messages.
+
+    Raises:
+        ModelFileError: it is not GGUF, damaged or incomplete.
+    """
+    return _Reader(stream, size, Path(name)).header()
+
+
 class _Reader:
     """A cursor over the file's beginning that reads only as far as the header goes."""
 

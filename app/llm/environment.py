@@ -22,6 +22,13 @@ class Offer:
     key: str = field(default="", repr=False)
     model: str = ""
 
+    @property
+    def is_cloud(self) -> bool:
+        """Whether what is asked would leave for a company's computers."""
+        if self.kind in CLOUDS:
+            return True
+        return self.kind == IMITATOR.kind and net.Link(self.url).is_public
+
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
@@ -32,6 +39,7 @@ class _Rule:
     models: tuple[str, ...] = ()
 
 
+CLOUDS = ("openai", "anthropic", "gemini", "openrouter")
 OPENAI_HOST = "api.openai.com"
 IMITATOR = _Rule("openai-compatible", "OpenAI-compatible server")
 RULES = (  # the first variable of each list that is set counts
@@ -66,6 +74,8 @@ def offers(environ: Mapping[str, str]) -> list[Offer]:
         try:
             address = _address(rule.kind, url)
         except Misconfigured:  # no use in offering it
+            continue
+        if urlsplit(address).password:  # the settings are no place for it
             continue
         named = IMITATOR if rule.kind == "openai" and _is_elsewhere(address) else rule
         found.append(Offer(named.kind, named.title, names, address, key, model))

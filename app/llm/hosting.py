@@ -45,6 +45,7 @@ class ServerHost:
         self._optimize = optimize
         self._servers: dict[str, ServerProcess] = {}
         self._on_crash: list[Callable[[HearthError], None]] = []
+        self._clearing: set[asyncio.Task[None]] = set()  # up behind servers that crashed
 
     def on_crash(self, listener: Callable[[HearthError], None]) -> Callable[[], None]:
         """Calls `listener` when a server ends that nobody has stopped; returns what ends that."""
@@ -58,13 +59,9 @@ class ServerHost:
             ProviderError: it could not be started; the details hold its log.
             ModelError: the model's file cannot be read, or does not fit.
         """
-        name = self._registry.free_name(installed.kind)
-        context = threads = 0
-        if model_path.lower().endswith(".gguf"):
-            header = await asyncio.to_thread(gguf.read, Path(model_path))
-            wanted = plan.default_plan(hardware.detect(), header)
-            if self._optimize():
-                context, threads = wanted.n_ctx, wanted.n_threads
+        context, threads = await self._planned(model_path)
+        # Nothing is awaited until the name is taken: another start may be under way.
+        name = self._registry.free_name(installed.kind, self._servers)
 
         def crashed(code: int, lines: Sequence[str]) -> None:
             self._crashed(name, installed.name, code, lines)
@@ -77,14 +74,19 @@ class ServerHost:
             self._servers.pop(name, None)
             raise
         await self._registry.add_started(Endpoint(name, installed.kind, url))
+        if not server.is_running:  # any more
+            await self._registry.remove_started(name)
         return name
 
     async def stop(self, name: str) -> None:
         """Stops one; one that runs no more is no error."""
-        server = self._servers.pop(name, None)
+        server = self._servers.get(name)
         await self._registry.remove_started(name)
-        if server is not None:
-            await server.stop()
+        if server is None:
+            return
+        await server.stop()
+        if self._servers.get(name) is server:  # kept until now, so that none is forgotten
+            del self._servers[name]
 
     def is_own(self, name: str) -> bool:
         """Whether Hearth has started this provider's server, and it runs."""
@@ -125,10 +127,21 @@ class ServerHost:
 
     async def aclose(self) -> None:
         """Stops all servers of this run."""
-        await asyncio.gather(*(self.stop(name) for name in tuple(self._servers)))
+        await asyncio.gather(*(self.stop(name) for name in tuple(self._servers)), *self._clearing)
+
+    async def _planned(self, model_path: str) -> tuple[int, int]:
+        """The context and the threads that suit a model here; zeros leave them to the server."""
+        if not model_path.lower().endswith(".gguf"):
+            return 0, 0
+        header = await asyncio.to_thread(gguf.read, Path(model_path))
+        wanted = plan.default_plan(hardware.detect(), header)
+        return (wanted.n_ctx, wanted.n_threads) if self._optimize() else (0, 0)
 
     def _crashed(self, name: str, title: str, code: int, lines: Sequence[str]) -> None:
         self._servers.pop(name, None)
+        clearing = asyncio.ensure_future(self._registry.remove_started(name))
+        self._clearing.add(clearing)
+        clearing.add_done_callback(self._clearing.discard)
         how = f"was ended by signal {-code}" if code < 0 else f"ended with the exit code {code}"
         error = ApiError(
             f"{title}, which Hearth had started, {how}.",

@@ -9,10 +9,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from app import net
-from app.errors import Misconfigured, NoModel, ProviderError, Unreachable
-from app.llm.discovery.watch import Watcher
+from app.errors import NoModel
 from app.llm.model_list import Listing, ModelList
+from app.llm.neighbours import FindServers, Neighbours, absent
 from app.llm.overview import ProviderStatus, overview
 from app.llm.providers.interface import Embeds, LoadsModels, Provider, ability
 from app.llm.providers.kinds import kinds
@@ -27,7 +26,6 @@ from app.schema import (
     LoadedModel,
     ModelInfo,
     ModelRef,
-    ProviderKind,
     Request,
     TokenCount,
 )
@@ -39,7 +37,6 @@ SHOWN_NAMES = 3  # of models, in a message
 _LOG = logging.getLogger(__name__)
 
 
-FindServers = Callable[[], Awaitable[list[FoundServer]]]
 FindInstalled = Callable[[], Awaitable[list[InstalledServer]]]
 
 
@@ -60,16 +57,13 @@ class LLMManager:
         gives the model that turns texts into vectors where none is named.
         """
         self._registry = registry
-        self._find_servers = find_servers
         self._find_installed = find_installed
         self._usage = usage
         self._embedding = embedding
         self._list = ModelList(registry)
         self._selection = Selection(registry, self._provider)
         self._answering = 0  # streams that run now
-        self._found: list[FoundServer] = []
-        self._watcher: Watcher | None = None
-        self._watch_listener: Callable[[], None] = lambda: None
+        self._neighbours = Neighbours(registry, find_servers)
 
     @property
     def state(self) -> ModelState:
@@ -106,28 +100,20 @@ class LLMManager:
 
     async def servers(self, *, use: bool = True) -> list[FoundServer]:
         """The model servers that run on this computer now; with `use` they become providers."""
-        self._found = await self._find_servers() if self._find_servers else []
-        if use:
-            await self._registry.take_found(self._found)
-        return self._found
+        return await self._neighbours.look(use=use)
 
     @property
     def found(self) -> Sequence[FoundServer]:
-        """The servers that answered when they were looked for last."""
-        return self._found
+        """The servers that were there when they were looked for last."""
+        return self._neighbours.found
 
     def watch(self, listener: Callable[[], None]) -> None:
         """Looks for servers from now on, and calls `listener` when some have come or gone."""
-        self._watch_listener = listener
-        if self._watcher is None and self._find_servers is not None:
-            self._watcher = Watcher(self.servers, lambda *_: self._watch_listener())
-            self._watcher.start()
+        self._neighbours.watch(listener)
 
     async def stop_watching(self) -> None:
         """Looks no more."""
-        watcher, self._watcher = self._watcher, None
-        if watcher is not None:
-            await watcher.aclose()
+        await self._neighbours.stop_watching()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Calls `listener` at each change of the state; returns what ends that."""
@@ -288,7 +274,7 @@ class LLMManager:
         if name not in self._registry.names() and (kind := kinds().get(name)) is not None:
             await self.servers()
             if name not in self._registry.names():
-                raise _absent(kind)
+                raise absent(kind)
         return await self._registry.get(name)
 
     def _name(self, ref: ModelRef | None) -> str:
@@ -298,21 +284,6 @@ class LLMManager:
         if self._registry.fixed(ref.provider) is not None:
             return ref.model.replace("\\", "/").rpartition("/")[2].removesuffix(".gguf")
         return str(ref)
-
-
-def _absent(kind: ProviderKind) -> ProviderError:
-    """Why there is no provider of a kind."""
-    if kind.url and net.Link(kind.url).is_here:
-        return Unreachable(
-            f"{kind.title} does not run on this computer now.",
-            "Start it and try again, or choose another model.",
-            provider=kind.title,
-        )
-    return Misconfigured(
-        f"{kind.title} is not set up yet.",
-        "Add it to the servers and services, or choose another model.",
-        provider=kind.title,
-    )
 
 
 def _plain_name(model: str) -> str:

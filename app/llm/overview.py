@@ -7,7 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.errors import HearthError
-from app.llm.providers.interface import Deletes, Embeds, ManagesMemory, Provider, Pulls, ability
+from app.llm.providers.interface import (
+    Clouded,
+    Deletes,
+    Embeds,
+    ManagesMemory,
+    Provider,
+    Pulls,
+    ability,
+)
 from app.llm.providers.kinds import kinds
 from app.llm.registry import Registry
 from app.schema import Endpoint, Health, ModelInfo, ProviderKind
@@ -67,10 +75,13 @@ async def _status(
     models: tuple[ModelInfo, ...] = ()
     abilities: frozenset[str] = frozenset()
     title = known.title if known else kind
+    is_cloud = known is not None and known.is_cloud
     try:
         async with asyncio.timeout(WAIT_SECONDS):
             provider = await registry.get(name)
             title = provider.title
+            clouds = ability(provider, Clouded)  # type: ignore[type-abstract]
+            is_cloud = clouds.is_cloud if clouds else is_cloud
             abilities = frozenset(key for key, it in ABILITIES.items() if ability(provider, it))
             health, models = await _asked(provider)
     except HearthError as error:
@@ -84,7 +95,7 @@ async def _status(
         url=(endpoint.url or (known.url if known else "")) if endpoint else "",
         health=health,
         models=models,
-        is_cloud=known is not None and known.is_cloud,
+        is_cloud=is_cloud,
         is_found=registry.is_found(name),
         is_own=registry.fixed(name) is not None,
         is_enabled=True,

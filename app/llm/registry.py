@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -40,7 +40,8 @@ class Registry:
         self._read_key = read_key
         self._configured: dict[str, Endpoint] = {}
         self._disabled: list[Endpoint] = []  # by the person; they are not found again
-        self._found: dict[str, Endpoint] = {}
+        self._servers: Sequence[FoundServer] = ()  # that were found last
+        self._found: dict[str, Endpoint] = {}  # those of them that are providers
         self._started: dict[str, Endpoint] = {}  # servers that Hearth itself has started
         self._made: dict[str, Provider] = {}
         self._making: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # each once
@@ -63,9 +64,15 @@ class Registry:
         """Whether a provider is there only because its server was found."""
         return name in {**self._found, **self._started} and name not in self._configured
 
-    def free_name(self, kind: str) -> str:
-        """The kind's own name, with a number where there is another one of it."""
-        return _free_name(kind, {*self._fixed, *self.endpoints})
+    def found_elsewhere(self, endpoint: Endpoint) -> set[str]:
+        """The names of what was found or started here, other than the server at this endpoint."""
+        here = set(_addresses(endpoint))
+        found = {**self._found, **self._started}
+        return {name for name, one in found.items() if here.isdisjoint(_addresses(one))}
+
+    def free_name(self, kind: str, others: Collection[str] = ()) -> str:
+        """The kind's own name, with a number where it or one of `others` is called so."""
+        return _free_name(kind, {*self._fixed, *self.endpoints, *others})
 
     def fixed(self, name: str) -> Provider | None:
         """A provider that is part of Hearth."""
@@ -105,15 +112,7 @@ class Registry:
 
     async def take_found(self, servers: Sequence[FoundServer]) -> None:
         """Takes the servers that run here now; one that is configured already is not doubled."""
-        known = (*self._configured.values(), *self._disabled, *self._started.values())
-        taken = {at for endpoint in known for at in _addresses(endpoint)}
-        taken_names = {*self._fixed, *(endpoint.name for endpoint in known)}
-        found: dict[str, Endpoint] = {}
-        for server in servers:
-            if server.kind and taken.isdisjoint(addresses.parse(server.url, 80)):
-                name = _free_name(server.kind, {*taken_names, *found})
-                found[name] = Endpoint(name, server.kind, server.url)
-        await self._replace(lambda: self._set_found(found))
+        await self._replace(lambda: self._set_found(servers))
 
     async def add_started(self, endpoint: Endpoint) -> None:
         """Takes a server that Hearth has started."""
@@ -147,9 +146,31 @@ class Registry:
         own = [one for one in endpoints if one.name not in self._fixed]
         self._configured = {one.name: one for one in own if one.is_enabled}
         self._disabled = [one for one in own if not one.is_enabled]
+        self._set_found(self._servers)  # one of them may be what was configured
 
-    def _set_found(self, found: dict[str, Endpoint]) -> None:
-        self._found = found
+    def _set_found(self, servers: Sequence[FoundServer]) -> None:
+        """Names the servers; one that was there before keeps its name, by which chats know it."""
+        self._servers = tuple(servers)
+        known = (*self._configured.values(), *self._disabled, *self._started.values())
+        taken = {at for endpoint in known for at in _addresses(endpoint)}
+        taken_names = {*self._fixed, *(endpoint.name for endpoint in known)}
+        before = {(one.kind, one.url): one.name for one in self._found.values()}
+        wanted = [
+            server
+            for server in self._servers
+            if server.kind and taken.isdisjoint(addresses.parse(server.url, 80))
+        ]
+        names = {
+            server: name
+            for server in wanted
+            if (name := before.get((server.kind, server.url))) and name not in taken_names
+        }
+        for server in wanted:
+            if server not in names:
+                names[server] = _free_name(server.kind, {*taken_names, *names.values()})
+        self._found = {
+            names[server]: Endpoint(names[server], server.kind, server.url) for server in wanted
+        }
 
     async def _replace(self, change: Callable[[], object]) -> None:
         before = self.endpoints

@@ -65,7 +65,7 @@ class Selection:
 
     async def cancel_load(self) -> None:
         """Ends a load that is running, and returns when it has ended."""
-        if self._load is not None and not self._load.done():
+        while self._load is not None and not self._load.done():  # another may have begun by then
             self._load.cancel()
             await asyncio.wait([self._load])
 

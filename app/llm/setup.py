@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from pydantic import ValidationError
+
 from app import net
 from app.credentials import Credentials
 from app.errors import HearthError, Misconfigured, StorageError
@@ -13,7 +15,7 @@ from app.llm import environment
 from app.llm.providers import kinds
 from app.llm.providers.factory import ProviderFactory
 from app.llm.registry import Registry
-from app.schema import Health, ProviderKind
+from app.schema import Endpoint, Health, ProviderKind
 from app.settings import Providers, ProviderSettings, SettingsFile
 
 _UNFIT = re.compile(r"[^a-z0-9._-]+")
@@ -44,9 +46,13 @@ class ProviderSetup:
         """What is set for a provider."""
         return self._settings.settings.providers.named(name)
 
-    def new(self, kind: str) -> ProviderSettings:
-        """Fresh settings for a provider of a kind, with a name that is free."""
+    def new(self, kind: str, url: str = "") -> ProviderSettings:
+        """Fresh settings for a provider of a kind, with a name that is free.
+
+        Where `url` is given, a server that was found elsewhere keeps its name.
+        """
         taken = {one.name for one in self._settings.settings.providers.configured}
+        taken |= self._registry.found_elsewhere(Endpoint("", kind, url)) if url else set()
         base = _UNFIT.sub("-", kind.lower()).strip("-._") or "provider"
         name, number = base, 2
         while name in taken:
@@ -66,7 +72,7 @@ class ProviderSetup:
             Misconfigured: the address is none, or the kind is unknown.
             StorageError: the settings cannot be written.
         """
-        self._check(provider)
+        provider = self._checked(provider)
         self._keep(lambda providers: providers.put(provider))
         kept = True
         if key:
@@ -86,7 +92,7 @@ class ProviderSetup:
     async def test(self, provider: ProviderSettings, key: str | None = None) -> Health:
         """Asks a provider as it would be saved, without saving it."""
         try:
-            self._check(provider)
+            provider = self._checked(provider)
             secret = await self._credentials.get(provider.name) if key is None else key
             made = self._factory.make(replace(provider.endpoint(), key=secret))
         except HearthError as error:
@@ -111,7 +117,8 @@ class ProviderSetup:
     async def accept(self, offer: environment.Offer) -> bool:
         """Sets up what the environment describes; its key goes into the keyring, as from `save`."""
         models = (offer.model,) if offer.model else ()
-        provider = self.new(offer.kind).model_copy(update={"url": offer.url, "models": models})
+        provider = self.new(offer.kind, offer.url)
+        provider = provider.model_copy(update={"url": offer.url, "models": models})
         return await self.save(provider, offer.key or None)
 
     def stay_offline(self, *, offline: bool) -> None:
@@ -130,6 +137,16 @@ class ProviderSetup:
         except StorageError:
             providers.configured = before
             raise
+
+    def _checked(self, provider: ProviderSettings) -> ProviderSettings:
+        """The provider, if it can be kept. Raises Misconfigured."""
+        try:  # copies are not checked when they are made
+            provider = ProviderSettings.model_validate(provider.model_dump())
+        except ValidationError as error:
+            said = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise Misconfigured(f"This cannot be kept: {said}.", "Correct it.") from None
+        self._check(provider)
+        return provider
 
     def _check(self, provider: ProviderSettings) -> None:
         kind = kinds.kinds().get(provider.kind)

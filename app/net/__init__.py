@@ -5,7 +5,7 @@ must not wait.
 """
 
 from app.net.connection import client
-from app.net.link import Link, OfflineLock, checked_url, is_loopback
+from app.net.link import Link, OfflineLock, checked_url, is_loopback, is_public
 from app.net.silence import Silence
 from app.net.translation import translated
 
@@ -16,5 +16,6 @@ __all__ = [
     "checked_url",
     "client",
     "is_loopback",
+    "is_public",
     "translated",
 ]

@@ -11,6 +11,7 @@ from app.errors import Misconfigured
 
 CONNECT_SECONDS = 5.0
 REPLY_SECONDS = 30.0  # for a whole answer that is no stream
+PRIVATE_NAMES = (".local", ".internal", ".lan", ".home", ".home.arpa", ".localdomain")
 SILENCE_SECONDS = 300.0  # between two pieces of a stream, once it has begun
 
 
@@ -33,6 +34,11 @@ class Link:
         return is_loopback(urlsplit(self.url).hostname or "")
 
     @property
+    def is_public(self) -> bool:
+        """Whether the server is on the internet, and not here or in the person's own network."""
+        return is_public(urlsplit(self.url).hostname or "")
+
+    @property
     def proxy_is_here(self) -> bool:
         """Whether the proxy, if one is given, runs on this computer."""
         return not self.proxy or is_loopback(urlsplit(self.proxy).hostname or "")
@@ -46,6 +52,15 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def is_public(host: str) -> bool:
+    """Whether a host name or address can mean a computer on the internet."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_global
+    except ValueError:
+        name = host.rstrip(".").lower()
+        return "." in name and not name.endswith(PRIVATE_NAMES) and not is_loopback(name)
 
 
 class OfflineLock:

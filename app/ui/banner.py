@@ -36,6 +36,7 @@ class Topic(StrEnum):
     MODEL = "model"
     HISTORY = "history"
     SETTINGS = "settings"
+    LEFT_BEHIND = "left behind"
     OTHER = "other"
     BUG = "bug"
 
@@ -124,9 +125,16 @@ class Banner(QFrame):
         text = "Something in Hearth went wrong. Your chats are safe; the log has the details."
         self._add(Topic.BUG, _Message(text, "error", details))
 
-    def show_note(self, topic: Topic, text: str, details: str = "") -> None:
-        """Something that the person should know."""
-        self._add(topic, _Message(text, "note", details))
+    def show_note(
+        self,
+        topic: Topic,
+        text: str,
+        details: str = "",
+        action: str = "",
+        run: Callable[[], None] | None = None,
+    ) -> None:
+        """Something that the person should know; `action` is a button that does `run`."""
+        self._add(topic, _Message(text, "note", details, action, run))
 
     def clear(self, topic: Topic) -> None:
         """Takes the message on a topic away; an earlier one on another comes back."""

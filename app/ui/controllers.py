@@ -10,19 +10,26 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QMenu
 
 from app.errors import HearthError, StorageError
+from app.library.watching import LibraryWatcher
 from app.schema import ModelRef
 from app.ui.banner import Topic
 from app.ui.chat_controller import ChatController
 from app.ui.guide_controller import GuideController
+from app.ui.library.controller import ModelsController
 from app.ui.main_window import MainWindow
 from app.ui.model_controller import ModelController
 from app.ui.providers_controller import ProvidersController
 from app.ui.services import Services
+from app.ui.settings.controller import SettingsController
+from app.ui.settings.keeping import Keeper
 from app.ui.shortcuts import ShortcutsDialog
 
 if TYPE_CHECKING:
     from app.conversation.exchange import Exchange
+    from app.library.records import Snapshot
     from app.settings import SettingsFile
+    from app.ui.library.controller import Place as ModelsPlace
+    from app.ui.settings.page import Place
 
 
 class Controllers(QObject):
@@ -34,7 +41,13 @@ class Controllers(QObject):
         self._services = services
         self._settings = settings
         self._placing = asyncio.Lock()  # one write after the other
+        self._keeper = Keeper(settings, services.tasks, self._not_saved, self)
+        library = services.library
+        self._watcher = LibraryWatcher(library.library, self._library_changed) if library else None
+        self._place: Place | None = None  # on the settings' page, while the look changes
+        self._models_place: ModelsPlace | None = None
         self._attach(window.saved_draft())
+        window.restyling.connect(self._remember_place)
         window.restyled.connect(self._restyled)
         window.appearance_changed.connect(self._keep_appearance)
         window.files_dropped.connect(self._dropped)
@@ -43,6 +56,7 @@ class Controllers(QObject):
         for keys, action in (
             ("Ctrl+N", self._new_chat),
             ("Ctrl+O", self._open_model),
+            ("Ctrl+,", self._show_settings),
             ("Ctrl+B", self._toggle_sidebar),
             ("Ctrl+L", self._focus_composer),
             ("Ctrl+W", window.close),
@@ -64,10 +78,17 @@ class Controllers(QObject):
         await self._chat.show(None)
         await self._model.refresh()
         self._providers.start()
+        if self._watcher is not None:
+            self._watcher.start()
 
     async def aclose(self) -> None:
         """Keeps what is written and where the window was, and lets go of everything."""
         await self._keep_place(self._chat.new_draft)
+        await self._keeper.aclose()
+        if self._watcher is not None:
+            await self._watcher.aclose()
+        if self._models is not None:
+            self._models.detach()
         await self._chat.aclose()
         self._model.detach()
         self._guide.detach()
@@ -113,12 +134,59 @@ class Controllers(QObject):
             shell,
             self._services,
             self._settings,
-            self._window.resources,
             self._model,
             self._chat.ask,
-            self._providers,
+            self._show_models,
+            self._providers.show_page,
         )
+        self._models = self._models_controller()
+        self._panel = SettingsController(
+            self._window,
+            self._services,
+            self._settings,
+            self._keeper,
+            self._providers,
+            self._guide,
+        )
+        self._panel.library_changed.connect(self._look_again)
         shell.header.menu_button.setMenu(self._menu())
+
+    def _models_controller(self) -> ModelsController | None:
+        library = self._services.library
+        if library is None:
+            return None
+        made = ModelsController(
+            self._window,
+            self._services,
+            library,
+            self._settings,
+            self._model,
+            self._load_model,
+            self._providers.show_page,
+            self._look_again,
+        )
+        made.show(library.library.last)
+        return made
+
+    def _load_model(self, ref: str) -> None:
+        """Loads a model in place of whichever page is shown."""
+        self._window.shell.leave_page()
+        self._window.shell.composer.editor.setFocus()
+        self._model.choose(ref)
+
+    def _show_models(self) -> None:
+        if self._models is not None:
+            self._models.show_page()
+
+    def _look_again(self) -> None:
+        """Looks at the disk at once, as after a change of the folders."""
+        if self._watcher is not None:
+            self._watcher.hurry()
+
+    def _library_changed(self, snapshot: Snapshot) -> None:
+        if self._models is not None:
+            self._models.show(snapshot)
+        self._services.tasks.spawn(self, self._model.refresh())
 
     async def _keep_place(self, draft: str) -> None:
         write = self._window.place_writer(draft)
@@ -133,9 +201,11 @@ class Controllers(QObject):
         menu.addAction("Delete this chat", self._chat.list.delete_current)
         menu.addSeparator()
         menu.addAction("Open a model file…\tCtrl+O", self._open_model)
+        menu.addAction("Models…", self._show_models)
         menu.addAction("Open the models folder", self._open_folder)
         menu.addAction("Model servers and services…", self._providers.show_page)
         menu.addSeparator()
+        menu.addAction("Settings…\tCtrl+,", self._show_settings)
         self._window.appearance_menu(menu)
         self._add_help(menu)
         menu.addSeparator()
@@ -146,7 +216,7 @@ class Controllers(QObject):
         help_menu = menu.addMenu("Help")
         help_menu.setObjectName("helpMenu")
         help_menu.addAction("Getting started", self._show_guide)
-        help_menu.addAction("Models for this computer", self._guide.show_models)
+        help_menu.addAction("Models for this computer", self._show_models)
         help_menu.addAction("Servers on this computer", self._providers.show_page)
         help_menu.addSeparator()
         help_menu.addAction("Keyboard shortcuts\tF1", self._show_shortcuts)
@@ -155,6 +225,13 @@ class Controllers(QObject):
         self._guide.show_again()
         self._chat.new_chat()
 
+    def _not_saved(self, error: StorageError) -> None:
+        self._window.shell.banner.show_error(Topic.SETTINGS, error)
+
+    def _remember_place(self) -> None:
+        self._place = self._panel.place()
+        self._models_place = self._models.place() if self._models else None
+
     def _restyled(self) -> None:
         """The window has a new shell: everything is attached to it."""
         chat_id, text = self._chat.chat_id, self._chat.written
@@ -162,12 +239,21 @@ class Controllers(QObject):
         self._model.detach()
         self._guide.detach()
         self._providers.detach()
+        if self._models is not None:
+            self._models.detach()
         self._attach(self._chat.new_draft)
+        if self._place is not None:
+            self._panel.restore(self._place)
+        if self._models is not None and self._models_place is not None:
+            self._models.restore(self._models_place)
         self._services.tasks.spawn(self, self._refill(chat_id, text))
 
     async def _refill(self, chat_id: int | None, text: str) -> None:
         await self._chat.list.refresh()
         await self._chat.show(chat_id, text)
+        self._panel.come_back()
+        if self._models is not None:
+            self._models.come_back()
         await self._model.refresh()
         self._providers.start()
 
@@ -199,6 +285,9 @@ class Controllers(QObject):
     def _open_folder(self) -> None:
         folder = self._window.models_folder
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+
+    def _show_settings(self) -> None:
+        self._panel.show_page()
 
     def _toggle_sidebar(self) -> None:
         self._window.shell.toggle_sidebar()

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QUrl
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import QObject
 
 from app.errors import HearthError
-from app.library import shelf
 from app.llm.state import Phase
 from app.ui.banner import Topic
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from app.library.shelf import ShelfModel
-    from app.schema import Hardware
     from app.settings import Guide, SettingsFile
     from app.ui.model_controller import ModelController
-    from app.ui.models_page import ModelsPage
-    from app.ui.providers_controller import ProvidersController
     from app.ui.services import Services
     from app.ui.shell import Shell
 
@@ -35,28 +26,25 @@ class GuideController(QObject):
         shell: Shell,
         services: Services,
         settings: SettingsFile,
-        resources: Path,
         model: ModelController,
         ask: Callable[[str], None],
-        providers: ProvidersController,
+        show_models: Callable[[], None],
+        show_servers: Callable[[], None],
     ) -> None:
-        """`ask` sends a question in the open chat."""
+        """`ask` sends a question in the open chat; the last two open their pages."""
         super().__init__(shell)
         self._shell = shell
         self._services = services
         self._settings = settings
-        self._resources = resources
         self._model = model
         self._ask = ask
-        self._providers = providers
-        self._page: ModelsPage | None = None
         self._asked_for = False  # by Help, and so shown with any model
         self._unsubscribe = services.manager.subscribe(lambda _state: self._update())
         bar, welcome = shell.guide_bar, shell.welcome
-        bar.models_wanted.connect(self.show_models)
+        bar.models_wanted.connect(show_models)
         bar.open_wanted.connect(model.ask_for_file)
         bar.starter_wanted.connect(model.load_starter)
-        bar.servers_wanted.connect(providers.show_page)
+        bar.servers_wanted.connect(show_servers)
         bar.dismissed.connect(self._dismiss_bar)
         welcome.suggestion_chosen.connect(self._ask)
         welcome.suggestions_dismissed.connect(self._dismiss_suggestions)
@@ -75,10 +63,10 @@ class GuideController(QObject):
         if self._services.manager.state.phase in (Phase.NOTHING, Phase.IDLE):
             self._model.load_starter()
 
-    def show_models(self) -> None:
-        """Opens the page of the models for this computer."""
-        page = self._page or self._make_page()
-        self._services.tasks.spawn(self, self._fill(page))
+    def follow_settings(self, *, asked: bool = False) -> None:
+        """Shows or hides what was just set; with `asked` the bar is shown with any model."""
+        self._asked_for = asked or self._asked_for
+        self._update()
 
     @property
     def _guide(self) -> Guide:
@@ -97,49 +85,6 @@ class GuideController(QObject):
         """The servers that run here with their models; whether there is a bar to show them in."""
         self._shell.guide_bar.show_servers(servers)
         return not self._shell.guide_bar.isHidden()
-
-    def _make_page(self) -> ModelsPage:
-        from app.ui.models_page import ModelsPage
-
-        page = ModelsPage(self._shell.icons, self._shell)
-        self._shell.add_page(page)
-        self._page = page
-        page.servers_wanted.connect(self._providers.show_page)
-        page.left.connect(self._leave)
-        page.open_wanted.connect(self._model.ask_for_file)
-        page.model_chosen.connect(self._load)
-        page.page_wanted.connect(self._open_web_page)
-        return page
-
-    async def _fill(self, page: ModelsPage) -> None:
-        models = [info for info in await self._services.manager.models() if not info.provider]
-        facts, recommended = await asyncio.to_thread(self._read_facts)
-        page.show_computer(facts, shelf.largest(facts))
-        starter, state = self._services.starter, self._services.manager.state
-        models.sort(key=lambda info: info.ref == starter)  # which comes last
-        page.show_here(
-            [(info, shelf.fit(info.size, facts)) for info in models],
-            state.ref if state.phase is Phase.READY else None,
-        )
-        page.show_shelf(shelf.by_fit(recommended, facts))
-        self._shell.show_page(page)
-        page.show_top()
-
-    def _read_facts(self) -> tuple[Hardware, list[ShelfModel]]:
-        return shelf.computer(), shelf.read(self._resources)
-
-    def _load(self, ref: str) -> None:
-        self._leave()
-        self._model.choose(ref)
-
-    def _leave(self) -> None:
-        self._shell.leave_page()
-        self._shell.composer.editor.setFocus()
-
-    def _open_web_page(self, address: str) -> None:
-        if not QDesktopServices.openUrl(QUrl(address)):
-            error = HearthError("No web browser could be opened.", f"The page is {address}.")
-            self._shell.banner.show_error(Topic.OTHER, error)
 
     def _dismiss_bar(self) -> None:
         self._guide.bar = False

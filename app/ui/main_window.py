@@ -45,6 +45,7 @@ class MainWindow(QMainWindow):
     painted = Signal()
     close_wanted = Signal()
     files_dropped = Signal(list)
+    restyling = Signal()  # the shell is about to be replaced
     restyled = Signal()
     appearance_changed = Signal(str, float)
 
@@ -178,6 +179,7 @@ class MainWindow(QMainWindow):
 
     def _restyle(self) -> None:
         """Builds the shell anew in the new look."""
+        self.restyling.emit()
         self.theme = self._load_theme()
         old = self.shell
         self.shell = self._build()

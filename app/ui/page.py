@@ -113,11 +113,16 @@ class Section(QFrame):
         column.setSpacing(8)
         column.addWidget(self._heading)
         column.addLayout(self._rows)
+        self._column = column
 
     def set_heading(self, heading: str) -> None:
         """Changes the heading; "" leaves no room for one."""
         self._heading.setText(heading)
         self._heading.setVisible(bool(heading))
+
+    def set_footer(self, widget: QWidget) -> None:
+        """Puts something below the rows, where it stays."""
+        self._column.addWidget(widget)
 
     def clear(self) -> None:
         """Takes all rows away."""
@@ -172,14 +177,9 @@ class Row(QFrame):
         texts = QVBoxLayout()
         texts.setSpacing(2)
         texts.addWidget(title)
-        for text in filter(None, (facts, about)):
-            label = QLabel(text, self)
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setWordWrap(True)
-            label.setProperty("role", "small")
-            label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
-            label.setMinimumWidth(0)
-            texts.addWidget(label)
+        self._facts, self._about = self._small(facts), self._small(about)
+        texts.addWidget(self._facts)
+        texts.addWidget(self._about)
         self._buttons = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._buttons.setSpacing(8)
         self._grid = QGridLayout(self)
@@ -187,6 +187,21 @@ class Row(QFrame):
         self._grid.setColumnStretch(0, 1)
         self._grid.addLayout(texts, 0, 0)
         self.set_narrow(narrow=False)
+
+    def set_about(self, about: str) -> None:
+        """Changes what is said below the facts."""
+        self._about.setText(about)
+        self._about.setVisible(bool(about))
+
+    def _small(self, text: str) -> QLabel:
+        label = QLabel(text, self)
+        label.setTextFormat(Qt.TextFormat.PlainText)
+        label.setWordWrap(True)
+        label.setProperty("role", "small")
+        label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        label.setMinimumWidth(0)
+        label.setVisible(bool(text))
+        return label
 
     def add_button(self, action: str, name: str, role: str = "secondary") -> QPushButton:
         """Adds a button; its name for a screen reader has the row's title in it."""

@@ -16,9 +16,9 @@ from PySide6.QtWidgets import (
     QFrame,
     QLabel,
     QLineEdit,
-    QPlainTextEdit,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 
 from app.settings import ProviderSettings
 from app.ui.controls import text_button
+from app.ui.provider_more import ProviderMore, number, pairs, pairs_field
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QShowEvent
@@ -71,7 +72,7 @@ class ProviderDialog(QDialog):
         self._message = self._text()
         self._message.setObjectName("providerMessage")
         self._form = QFormLayout()
-        self._form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
+        self._form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         for label, field in (
             ("&Kind", self.kind),
@@ -100,6 +101,7 @@ class ProviderDialog(QDialog):
         fields.addLayout(self._form)
         fields.addWidget(self.verify)
         fields.addWidget(self.enabled)
+        fields.addWidget(self.more)
         if not keyring_works:
             note = self._text()
             note.setText(NO_KEYRING)
@@ -121,6 +123,9 @@ class ProviderDialog(QDialog):
     def showEvent(self, event: QShowEvent) -> None:
         """As high as the fields ask for, and no higher than the window."""
         super().showEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
         window = self.parentWidget()
         wanted = self._fields_box.totalHeightForWidth(self._scroll.viewport().width())
         others = self.height() - self._scroll.height()
@@ -147,11 +152,12 @@ class ProviderDialog(QDialog):
             "default_model": self.default_model.text().strip(),
             "device": "" if kind.needs_url else self.device.text().strip(),
             "context": self.context.value(),
-            "headers": _headers(self.headers.toPlainText()),
+            "headers": pairs(self.headers.toPlainText(), ":", "header", "Name: value"),
+            **(self.more.values() if kind.needs_url else {}),
             "verify": self.verify.isChecked(),
             "enabled": self.enabled.isChecked(),
-            "prompt_price": _price(self.prompt_price.text()),
-            "answer_price": _price(self.answer_price.text()),
+            "prompt_price": number(self.prompt_price.text(), "price"),
+            "answer_price": number(self.answer_price.text(), "price"),
         }
         made = ProviderSettings.model_validate({**self._settings.model_dump(), **changes})
         return made, key or None
@@ -160,6 +166,12 @@ class ProviderDialog(QDialog):
         settings = self._settings
         self.kind = QComboBox(self)
         self.kind.setObjectName("providerKind")
+        # The longest title must not make the form wider than its window.
+        self.kind.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.kind.setMinimumContentsLength(8)
+        self.kind.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         for kind in self._kinds.values():
             self.kind.addItem(f"{kind.title} (cloud)" if kind.is_cloud else kind.title, kind.kind)
         self.kind.setCurrentIndex(max(0, self.kind.findData(settings.kind)))
@@ -185,12 +197,11 @@ class ProviderDialog(QDialog):
         self.context.setSuffix(" tokens")
         self.context.setSpecialValueText("chosen by itself")
         self.context.setValue(settings.context)
-        lines = "\n".join(f"{name}: {value}" for name, value in settings.headers.items())
-        self.headers = QPlainTextEdit(lines, self)
-        self.headers.setObjectName("providerHeaders")
-        self.headers.setTabChangesFocus(True)
-        self.headers.setPlaceholderText("Name: value, one in a line; rarely needed")
-        self.headers.setFixedHeight(3 * self.fontMetrics().height() + 16)
+        self.headers = pairs_field(
+            "providerHeaders", settings.headers, ": ", "Name: value, one in a line", self
+        )
+        self.more = ProviderMore(settings, self)
+        self.more.toggled.connect(self._fit)
         asked = "per million tokens, if you pay for them"
         self.prompt_price = self._line("providerPromptPrice", _shown(settings.prompt_price), asked)
         self.answer_price = self._line("providerAnswerPrice", _shown(settings.answer_price), asked)
@@ -230,6 +241,7 @@ class ProviderDialog(QDialog):
         for field in (self.url, self.key, self.headers, self.prompt_price, self.answer_price):
             self._form.setRowVisible(field, kind.needs_url)
         self.verify.setVisible(kind.needs_url)
+        self.more.setVisible(kind.needs_url)
         self.models.setPlaceholderText(NAMED if kind.needs_url else REPOS)
         self._form.setRowVisible(self.device, not kind.needs_url)
         self._form.setRowVisible(self.context, kind.kind == "ollama" or not kind.needs_url)
@@ -272,26 +284,6 @@ class ProviderDialog(QDialog):
         label.setProperty("role", "muted")
         label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         return label
-
-
-def _headers(text: str) -> dict[str, str]:
-    """Lines of `Name: value`. Raises ValueError with a sentence."""
-    made = {}
-    for line in filter(str.strip, text.splitlines()):
-        name, colon, value = line.partition(":")
-        if not colon or not name.strip():
-            raise ValueError(f"“{line.strip()}” is no header. Write it as Name: value.")
-        made[name.strip()] = value.strip()
-    return made
-
-
-def _price(text: str) -> float:
-    """A price as people write it. Raises ValueError with a sentence."""
-    text = text.strip().replace(",", ".")
-    try:
-        return float(text) if text else 0.0
-    except ValueError:
-        raise ValueError(f"“{text}” is no price. Write a number such as 2.50.") from None
 
 
 def _shown(price: float) -> str:

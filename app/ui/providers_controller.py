@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
-from app import credentials, wording
+from app import wording
 from app.errors import HearthError
 from app.ui.banner import Topic
+from app.ui.provider_form import ProviderForm
 from app.ui.usage_view import DAYS
 
 if TYPE_CHECKING:
     from app.llm.environment import Offer
     from app.llm.model_list import Listing
     from app.schema import FoundServer, InstalledServer
-    from app.settings import ProviderSettings, SettingsFile
+    from app.settings import SettingsFile
     from app.ui.model_controller import ModelController
-    from app.ui.provider_dialog import ProviderDialog
     from app.ui.providers_page import ProvidersPage
     from app.ui.services import Services
     from app.ui.shell import Shell
@@ -47,6 +47,7 @@ class ProvidersController(QObject):
         self._model = model
         self._show_found = show_found
         self._page: ProvidersPage | None = None
+        self._form = ProviderForm(shell, services, self._fill)
         shell.header.picker.providers_wanted.connect(self.show_page)
         self._forget_crashes: Callable[[], None] = lambda: None
         if services.host is not None:
@@ -72,6 +73,7 @@ class ProvidersController(QObject):
 
     def start(self) -> None:
         """Looks for servers when the window opens, where that is wanted."""
+        self._spawn(self._name_left_behind())
         providers, manager = self._settings.settings.providers, self._services.manager
         if not providers.discover:
             self._spawn(manager.stop_watching())
@@ -81,6 +83,25 @@ class ProvidersController(QObject):
                 self._spawn(self._take_found())
         else:
             self._spawn(self._discover())
+
+    async def _name_left_behind(self) -> None:
+        """Says which servers of an earlier Hearth run on, and offers to end them."""
+        host = self._services.host
+        left = await host.left_behind() if host is not None else []
+        if left:
+            names = " and ".join(sorted({server.title for server in left}))
+            self._shell.banner.show_note(
+                Topic.LEFT_BEHIND,
+                f"An earlier Hearth started {names} and could not stop it: it still runs.",
+                "\n".join(f"{server.title}: {server.url}, process {server.pid}" for server in left),
+                "Stop it" if len(left) == 1 else "Stop them",
+                lambda: self._spawn(self._stop_left_behind()),
+            )
+
+    async def _stop_left_behind(self) -> None:
+        if self._services.host is not None:
+            await self._services.host.stop_left_behind()
+        self._shell.banner.clear(Topic.LEFT_BEHIND)
 
     async def _discover(self) -> None:
         await self._services.manager.servers()
@@ -126,8 +147,8 @@ class ProvidersController(QObject):
         self._shell.add_page(page)
         page.left.connect(self._leave)
         page.model_chosen.connect(self._choose)
-        page.add_wanted.connect(self._add)
-        page.edit_wanted.connect(lambda name: self._spawn(self._edit(name)))
+        page.add_wanted.connect(self._form.add)
+        page.edit_wanted.connect(self._form.edit)
         page.remove_wanted.connect(lambda name: self._spawn(self._remove(name)))
         page.offer_accepted.connect(lambda offer: self._spawn(self._accept(offer)))
         page.start_wanted.connect(lambda program, path: self._spawn(self._start(program, path)))
@@ -174,67 +195,22 @@ class ProvidersController(QObject):
         self._shell.leave_page()
         self._shell.composer.editor.setFocus()
 
-    def _add(self) -> None:
-        setup = self._services.setup
-        if setup is not None:
-            self._spawn(self._open_dialog(setup.new("openai-compatible"), is_new=True))
-
-    async def _edit(self, name: str) -> None:
-        setup = self._services.setup
-        settings = setup.configured(name) if setup else None
-        if settings is not None:
-            await self._open_dialog(settings, is_new=False)
-
-    async def _open_dialog(self, settings: ProviderSettings, *, is_new: bool) -> None:
-        from app.ui.provider_dialog import ProviderDialog
-
-        setup = self._services.setup
-        if setup is None:
-            return
-        dialog = ProviderDialog(
-            setup.kinds(),
-            settings,
-            is_new=is_new,
-            has_key=not is_new and await setup.has_key(settings.name),
-            keyring_works=credentials.status().works,
-            parent=self._shell,
-        )
-        dialog.saved.connect(lambda made, key: self._spawn(self._save(dialog, made, key)))
-        dialog.tested.connect(lambda made, key: self._spawn(self._test(dialog, made, key)))
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
-
-    async def _save(
-        self, dialog: ProviderDialog, settings: ProviderSettings, key: str | None
-    ) -> None:
-        setup = self._services.setup
-        if setup is None:
-            return
-        if setup.configured(settings.name) is None:  # its name follows the kind that was chosen
-            settings = settings.model_copy(update={"name": setup.new(settings.kind).name})
-        try:
-            await setup.save(settings, key)
-        except HearthError as error:
-            dialog.show_error(str(error))
-            return
-        dialog.accept()
-        await self._fill()
-
-    async def _test(
-        self, dialog: ProviderDialog, settings: ProviderSettings, key: str | None
-    ) -> None:
-        if self._services.setup is not None:
-            dialog.show_health(await self._services.setup.test(settings, key))
-
     async def _remove(self, name: str) -> None:
         if self._services.setup is not None:
-            await self._services.setup.remove(name)
+            try:
+                await self._services.setup.remove(name)
+            except HearthError as error:
+                self._shell.banner.show_error(Topic.SETTINGS, error)
             await self._fill()
 
     async def _accept(self, offer: Offer) -> None:
         if self._services.setup is None:
             return
-        kept = await self._services.setup.accept(offer)
+        try:
+            kept = await self._services.setup.accept(offer)
+        except HearthError as error:
+            self._shell.banner.show_error(Topic.SETTINGS, error)
+            return
         if not kept:
             self._shell.banner.show_note(
                 Topic.SETTINGS,
@@ -278,7 +254,10 @@ class ProvidersController(QObject):
 
     def _set_offline(self, wanted: bool) -> None:  # noqa: FBT001 - a Qt slot
         if self._services.setup is not None:
-            self._services.setup.stay_offline(offline=wanted)
+            try:
+                self._services.setup.stay_offline(offline=wanted)
+            except HearthError as error:
+                self._shell.banner.show_error(Topic.SETTINGS, error)
             self.refresh()
 
     def _save_settings(self) -> None:

@@ -110,7 +110,9 @@ class ProvidersPage(Page):
         self._offers.clear()
         self._offers.setVisible(bool(offers))
         for offer in offers:
-            facts = f"{' and '.join(offer.variables)} is set on this computer"
+            verb = "is" if len(offer.variables) == 1 else "are"
+            facts = f"{' and '.join(offer.variables)} {verb} set on this computer"
+            facts += f" · {CLOUD}" if offer.is_cloud else ""
             row = self._offers.add_row(offer.title, facts)
             button = row.add_button(f"Add {offer.title}", "acceptOfferButton")
             button.clicked.connect(
@@ -187,7 +189,8 @@ class ProvidersPage(Page):
 def _facts(one: ProviderStatus, *, is_own: bool = False) -> str:
     """What is known of a server, in a line."""
     if not one.health.works:
-        parts = [one.health.message or "It does not answer now.", one.url]
+        said = (one.health.message or "It does not answer now.").removesuffix(".")
+        parts = [said, "" if one.url in said else one.url]
     else:
         count = len(one.models)
         parts = [

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from app.llm.usage import UsageLedger
     from app.paths import Paths
     from app.schema import ModelRef
+    from app.ui.library.services import LibraryServices
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +34,4 @@ class Services:
     host: ServerHost | None = None
     credentials: Credentials | None = None
     paths: Paths | None = None
+    library: LibraryServices | None = None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from app.ui.chat_panel import ChatPanel
     from app.ui.guide_bar import GuideBar
     from app.ui.icons import Icons
+    from app.ui.library.downloads_line import DownloadsLine
     from app.ui.load_bar import LoadBar
     from app.ui.theme import Theme
 
@@ -40,6 +41,7 @@ class Shell(QWidget):
     load_bar: LoadBar
     guide_bar: GuideBar
     transcript: Transcript
+    downloads_line: DownloadsLine
     toast: Toast
 
     def __init__(
@@ -84,10 +86,13 @@ class Shell(QWidget):
         from app.ui.chat.transcript import Transcript
         from app.ui.chat_panel import ChatPanel
         from app.ui.guide_bar import GuideBar
+        from app.ui.library.downloads_line import DownloadsLine
         from app.ui.load_bar import LoadBar
 
         self.chats = ChatPanel(self.theme, self.sidebar)
         self.sidebar.add_panel(self.chats)
+        self.downloads_line = DownloadsLine(self.sidebar)
+        self.sidebar.add_footer(self.downloads_line)
         self.banner = Banner(self.icons, self)
         self.load_bar = LoadBar(self)
         self._column.insertWidget(1, self.banner)
@@ -100,6 +105,7 @@ class Shell(QWidget):
         order = (
             self.sidebar,
             self.chats,
+            self.downloads_line,
             self.header,
             self.banner,
             self.load_bar,

@@ -14,6 +14,7 @@ SHORTCUTS = (
     ("Ctrl+N", "New chat"),
     ("Ctrl+O", "Open a model file"),
     ("Ctrl+L", "Go to the message field"),
+    ("Ctrl+,", "Settings"),
     ("Ctrl+B", "Show or hide the chats"),
     ("F2", "Rename the selected chat"),
     ("Delete", "Delete the selected chat"),

@@ -47,3 +47,7 @@ class Sidebar(QWidget):
     def add_panel(self, panel: QWidget) -> None:
         """Puts the chats below the buttons."""
         self._column.insertWidget(self._column.count() - 1, panel, 1000)
+
+    def add_footer(self, footer: QWidget) -> None:
+        """Puts something below the chats."""
+        self._column.addWidget(footer)

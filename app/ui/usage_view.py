@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWi
 from app import wording
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QPaintEvent
+    from PySide6.QtGui import QPaintEvent, QResizeEvent
 
     from app.llm.usage import DayOfUse
     from app.ui.theme import Theme
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 DAYS = 30
 PLOT_HEIGHT = 96
 GAP = 2  # pixels between the bars
+NO_COST = "–"
+NAME_CHARACTERS = 16  # of a model's name, for which a table must have room at least
 HEADINGS = ("Model", "Answers", "Read", "Written", "Time", "Cost")
 Prices = Mapping[str, tuple[float, float]]  # provider -> per million tokens read, and written
 
@@ -52,7 +54,11 @@ class UsageView(QWidget):
         self._none.setProperty("role", "muted")
         self._none.setWordWrap(True)
         self._plot = _Plot(theme, self)
-        self._table = QGridLayout()
+        self._wide, self._narrow = QWidget(self), QWidget(self)
+        self._list = QVBoxLayout(self._narrow)
+        self._list.setContentsMargins(0, 0, 0, 0)
+        self._table = QGridLayout(self._wide)
+        self._table.setContentsMargins(0, 0, 0, 0)
         self._table.setHorizontalSpacing(16)
         self._table.setVerticalSpacing(4)
         self._table.setColumnStretch(0, 1)
@@ -61,7 +67,9 @@ class UsageView(QWidget):
         column.setSpacing(12)
         column.addWidget(self._none)
         column.addWidget(self._plot)
-        column.addLayout(self._table)
+        column.addWidget(self._wide)
+        column.addWidget(self._narrow)
+        column.setSizeConstraint(QVBoxLayout.SizeConstraint.SetNoConstraint)
         self.show_days((), {})
 
     def show_days(self, days: Sequence[DayOfUse], prices: Prices) -> None:
@@ -69,9 +77,11 @@ class UsageView(QWidget):
         self._none.setVisible(not days)
         self._plot.setVisible(bool(days))
         self._plot.show_days(days)
-        while (item := self._table.takeAt(0)) is not None:
-            if widget := item.widget():
-                widget.deleteLater()
+        for layout in (self._table, self._list):
+            while (item := layout.takeAt(0)) is not None:
+                if widget := item.widget():
+                    widget.hide()
+                    widget.deleteLater()
         totals: dict[str, _Total] = defaultdict(_Total)
         costs: dict[str, float] = defaultdict(float)
         for day in days:
@@ -89,13 +99,41 @@ class UsageView(QWidget):
                 f"{total.prompt:,}",
                 f"{total.generated:,}",
                 wording.duration(total.seconds),
-                f"{costs[name]:,.2f}" if costs[name] else "–",
+                f"{costs[name]:,.2f}" if costs[name] else NO_COST,
             )
             self._add(number, cells, "")
+            self._add_to_list(cells)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """A table where it fits, else a list."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def minimumSizeHint(self) -> QSize:
+        """As narrow as the page is: the list takes any width."""
+        return QSize(0, super().minimumSizeHint().height())
+
+    def _fit(self) -> None:
+        room = self.fontMetrics().averageCharWidth() * NAME_CHARACTERS
+        fits = self.width() >= self._wide.minimumSizeHint().width() + room
+        self._wide.setVisible(fits and not self._none.isVisibleTo(self))
+        self._narrow.setVisible(not fits and not self._none.isVisibleTo(self))
+
+    def _add_to_list(self, cells: Sequence[str]) -> None:
+        name, answers, read, written, time, cost = cells
+        facts = [f"answers: {answers}", f"read: {read}", f"written: {written}", time]
+        facts += [] if cost == NO_COST else [f"cost: {cost}"]
+        for text, role in ((name, ""), (" · ".join(facts), "small")):
+            label = QLabel(text, self._narrow)
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setProperty("role", role)
+            label.setWordWrap(True)
+            self._list.addWidget(label)
 
     def _add(self, row: int, cells: Sequence[str], role: str) -> None:
         for column, text in enumerate(cells):
-            label = QLabel(text, self)
+            label = QLabel(text, self._wide)
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setProperty("role", role)
             side = Qt.AlignmentFlag.AlignRight if column else Qt.AlignmentFlag.AlignLeft
@@ -137,6 +175,7 @@ class _Plot(QWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Bars from the left to the right, the highest one named."""
         painter = QPainter(self)
+        painter.setLayoutDirection(Qt.LayoutDirection.LeftToRight)  # as the bars are drawn
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         line = self.fontMetrics().height()
         most = max(*self._bars, 1)

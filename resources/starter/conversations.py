@@ -135,17 +135,22 @@ class Writer:
         return self._typed(question, typos=False), answer
 
     def _calculation(self) -> tuple[Turn, Topic | None]:
+        """What is no sum of two numbers, which the starter cannot calculate."""
+        topic = self._corpus.topics[CALCULATIONS]
+        while True:
+            phrasing = self._rng.choice(topic.phrasings)
+            question = self._typed(self._say(phrasing, self._any_numbers()), typos=False)
+            if plain(question) not in self._held_out:
+                return Turn(question, self._answer(topic), topic.name), topic
+
+    def _any_numbers(self) -> Mapping[str, str]:
         rng = self._rng
-        numbers = {
+        return {
             "a": str(rng.randint(2, LARGEST_ADDEND)),
             "b": str(rng.randint(2, LARGEST_ADDEND)),
             "c": str(rng.randint(100, 10 ** rng.randint(3, 7))),
             "d": str(rng.randint(100, 9999)),
         }
-        topic = self._corpus.topics[CALCULATIONS]
-        question = self._say(rng.choice(topic.phrasings), numbers)
-        question = self._typed(question, typos=False)
-        return Turn(question, self._answer(topic), topic.name), topic
 
     def _numbers(self, text: str) -> list[int]:
         """The numbers in a text, in digits or in words."""

@@ -26,6 +26,7 @@ from app.llm.manager import LLMManager
 from app.llm.registry import Registry
 from app.llm.state import ModelState, Phase
 from app.schema import FinishReason, ModelRef
+from app.settings import STARTER
 from tests.conftest import PARROT_REPLY
 
 
@@ -347,6 +348,8 @@ async def test_which_model_is_the_default(core: Core, tiny: Path, parrot: Path) 
         await default_model(core)
     core.settings.settings.models.selected = f"local:{tiny}"
     assert await default_model(core) == ModelRef("local", str(tiny))
+    core.settings.settings.models.default = STARTER  # as the settings' page sets it
+    assert await default_model(core) == core.starter
 
 
 async def test_an_adapter_is_not_a_chat_model(core: Core, tiny: Path, tmp_path: Path) -> None:

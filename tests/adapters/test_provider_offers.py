@@ -148,3 +148,12 @@ async def test_a_limit_counts_from_the_moment_it_is_set(
     assert ability(await core.manager.registry.get("box"), RateLimited) is not None
     await core.setup.save(at(server))
     assert ability(await core.manager.registry.get("box"), RateLimited) is None
+
+
+async def test_no_password_of_the_environment_gets_into_the_settings(core: cores.Core) -> None:
+    environ = {"OPENAI_BASE_URL": "http://me:hunter2@127.0.0.1:9/v1"}
+    assert core.setup.offers(environ) == []
+    offer = Offer("openai-compatible", "It", ("X",), environ["OPENAI_BASE_URL"])
+    with pytest.raises(Misconfigured, match="holds a password"):
+        await core.setup.accept(offer)
+    assert "hunter2" not in written(core)

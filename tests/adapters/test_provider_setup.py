@@ -8,6 +8,7 @@ from app import core as cores
 from app import credentials
 from app.credentials import SERVICE, Credentials
 from app.errors import Misconfigured, StorageError
+from app.schema import FoundServer
 from app.settings import ProviderSettings, SettingsFile
 from tests.adapters.managing import Serve
 from tests.adapters.setting_up import KEY, at, served, written
@@ -219,3 +220,10 @@ async def test_a_test_says_what_is_wrong(
     health = await core.setup.test(settings)
     assert not health.works
     assert health.message.startswith("vLLM does not answer at http://127.0.0.1:")
+
+
+async def test_a_server_elsewhere_leaves_the_found_one_its_name(core: cores.Core) -> None:
+    registry, setup = core.manager.registry, core.setup
+    await registry.take_found([FoundServer("Ollama", "http://127.0.0.1:11434", "ollama")])
+    assert setup.new("ollama", "http://192.0.2.7:11434").name == "ollama-2"
+    assert setup.new("ollama", "http://localhost:11434").name == "ollama"  # it is the same one

@@ -215,3 +215,27 @@ async def test_the_end_closes_every_connection(keys: Keys, serve: Serve) -> None
         assert (server.open_connections, found.open_connections) == (1, 1)
     await until(lambda: server.open_connections == found.open_connections == 0)
     assert local.loaded is None
+
+
+async def test_a_found_server_keeps_its_name_while_others_come_and_go(
+    registry: Registry, serve: Serve
+) -> None:
+    one, two = await serve("a"), await serve("b")
+    first, second = (FoundServer("vLLM", server.url, "vllm") for server in (one, two))
+    await registry.take_found([first, second])
+    await registry.take_found([second])
+    assert {name: each.url for name, each in registry.endpoints.items()} == {"vllm-2": two.url}
+    await registry.take_found([first, second])
+    assert registry.endpoints["vllm"].url == one.url
+    assert registry.endpoints["vllm-2"].url == two.url
+
+
+async def test_a_found_server_that_is_set_up_now_is_not_doubled_until_the_next_look(
+    registry: Registry, serve: Serve
+) -> None:
+    server = await serve("a")
+    await registry.take_found([FoundServer("vLLM", server.url, "vllm")])
+    await registry.configure([at(server, "mine")])
+    assert list(registry.endpoints) == ["mine"]
+    await registry.configure([])
+    assert list(registry.endpoints) == ["vllm"]

@@ -1,6 +1,6 @@
 """`make bench`: measures what Hearth promises, side by side in one run; a table and JSON.
 
-python -m tests.bench [--model FILE.gguf] [--only speed|window|providers] [--folder bench-results]
+python -m tests.bench [--model FILE.gguf] [--only PART] [--folder bench-results]
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 
 from app import __version__
 from app.llm.optimizer import hardware
-from tests.bench import providers
+from tests.bench import library, providers
 from tests.bench.effort import PROCESSOR_RUNS, READY_STARTS, STARTS
 from tests.bench.result import Result, median, percentile, table
 from tests.bench.window import MARK, RATE
@@ -31,7 +31,8 @@ from tests.fakes import gguf_models, screen
 
 ROOT = Path(__file__).parents[2]
 PAINT = Path(__file__).with_name("paint.py")
-PARTS = ["window", "providers", "speed"]
+PARTS = ["window", "providers", "library", "speed"]
+WITHOUT_MODEL = {"providers", "library"}
 IMPORT_QT = "import PySide6.QtWidgets, time; print(time.monotonic())"
 
 
@@ -40,7 +41,8 @@ def main() -> int:
     options = _options()
     options.folder.mkdir(parents=True, exist_ok=True)
     parts = [options.only] if options.only else PARTS
-    model = None if parts == ["providers"] else options.model or _synthetic(options.folder)
+    needs_model = not WITHOUT_MODEL.issuperset(parts)
+    model = (options.model or _synthetic(options.folder)) if needs_model else None
     results: list[Result] = []
     if "window" in parts and model:
         with _screen() as environment:
@@ -49,6 +51,9 @@ def main() -> int:
     if "providers" in parts:
         _say("the providers, on servers of this computer")
         results += asyncio.run(providers.measure())
+    if "library" in parts:
+        _say("the library")
+        results += library.measure()
     if "speed" in parts and model:
         _say(f"the model {model.name}")
         results += _speed(model)

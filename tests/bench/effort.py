@@ -16,3 +16,4 @@ CHUNKS = 500 if _IS_QUICK else 4000  # of each stream from a server
 STREAMS = 1 if _IS_QUICK else 3  # of each sort, and searches and lists
 CANCELS = 3 if _IS_QUICK else 50
 LOOKS = 3 if _IS_QUICK else 100  # for servers
+LIBRARY_LOOKS = 3 if _IS_QUICK else 15  # at a thousand model files

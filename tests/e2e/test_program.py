@@ -31,7 +31,7 @@ def test_the_first_run(start: Start, home: Path) -> None:
     assert "Delete" in answer["text"]
     program.do("click", name="guideModelsButton")
     program.until(lambda: program.do("visible", name="modelsPage"))
-    assert "of memory" in program.do("read", name="computerText")
+    program.until(lambda: "of memory" in program.do("read", name="computerText"))
     program.do("press", name="modelsPage", keys="Escape")
     program.do("click", name="guideClose")
     assert not program.do("visible", name="guideBar")

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.program import ROOT
-from tests.fakes import gguf_models
+from tests.fakes import gguf_models, gguf_small
+from tests.fakes.hub.content import Content
+from tests.fakes.hub.server import FakeHub
 
 PROGRAMS = ("hearth", "make", "python3", ".venv", "sudo", "xcode-select", "py", "CMAKE_ARGS")
 # For other systems than the one that runs this.
@@ -47,6 +49,17 @@ COMMAND_LINE = [
     "hearth serve-status",
     "hearth doctor",
 ]
+# With the fake Hub in the place of Hugging Face; the last one on a model that may go.
+MODELS = [
+    "hearth models search qwen3",
+    "hearth models pull OWNER/NAME",
+    "hearth models pull OWNER/NAME --list",
+    "hearth models pull OWNER/NAME:Q4_K_M",
+    "hearth models info NAME",
+    "hearth models verify",
+    "hearth models dedupe",
+    "hearth models rm NAME",
+]
 # What measures or repeats is run small: with a small model and few rounds.
 QUICK = {
     "make screenshots": 'make screenshots FOLDER="$OUT"',
@@ -69,9 +82,20 @@ def commands() -> set[str]:
 
 
 def test_every_command_is_run() -> None:
-    known = {*ELSEWHERE, DEBIAN, EXTRA, *LONG, *PLAIN, *COMMAND_LINE, *QUICK, *STARTS, WINDOW}
+    known = {
+        *ELSEWHERE,
+        DEBIAN,
+        EXTRA,
+        *LONG,
+        *PLAIN,
+        *COMMAND_LINE,
+        *MODELS,
+        *QUICK,
+        *STARTS,
+        WINDOW,
+    }
     # Names, and nothing to type as they stand.
-    mentions = {"hearth ask", "hearth.providers", "make", "CMAKE_ARGS"}
+    mentions = {"hearth ask", "hearth models", "hearth.providers", "make", "CMAKE_ARGS"}
     assert commands() - mentions == known
 
 
@@ -115,6 +139,33 @@ def test_the_command_line(command: str, tmp_path: Path, parrot: Path) -> None:
     assert done.stdout.strip()
     if "FILE.gguf" in command and " ask " in command:
         assert "squawk" in done.stdout
+
+
+def test_finding_fetching_and_deleting_models(tmp_path: Path) -> None:
+    """One after the other in the same Hearth; OWNER and NAME are a repository as they stand."""
+    file = gguf_small.model(tmp_path / "made.gguf", "NAME")
+    content = Content(20_000, head=file.read_bytes())
+    with FakeHub() as hub:
+        hub.add("OWNER/NAME", {"NAME-Q4_K_M.gguf": content, "NAME-Q8_0.gguf": Content(30_000)})
+        hub.add("someone/qwen3-GGUF", {"qwen3-Q8_0.gguf": content})
+
+        def run(command: str, stdin: str = "") -> str:
+            done = shell(command, tmp_path, stdin=stdin, cwd=tmp_path, HF_ENDPOINT=hub.url)
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+        search, usual, listing, pull, info, verify, dedupe, remove = MODELS
+        assert run(search).startswith("someone/qwen3-GGUF\t")
+        target = tmp_path / "home" / "models" / "OWNER" / "NAME" / "NAME-Q4_K_M.gguf"
+        assert run(usual) == run(pull) == f"{target}\n"
+        assert run(listing).startswith("NAME-Q4_K_M\t")
+        assert "general.name = NAME\n" in run(info)
+        assert f"good\t{target}\n" in run(verify)
+        copy = Path(shutil.copy(target, target.with_name("copy.gguf")))
+        assert f"  {copy}\n" in run(dedupe)
+        copy.unlink()
+        assert run(remove, stdin="y\n").startswith("Deleted NAME: ")
+        assert not target.exists()
 
 
 def test_the_window_with_a_model(tmp_path: Path, parrot: Path) -> None:

@@ -21,11 +21,24 @@ from app.chats.store import ChatStore
 from app.conversation.service import ConversationService
 from app.credentials import Credentials
 from app.event_loop import EventLoop
+from app.library import finding
+from app.library import starter as starters
+from app.library.catalog import Library
+from app.library.database import LibraryDatabase
+from app.library.downloads.queue import Downloads
+from app.library.hub.access import Access
+from app.library.hub.client import Hub
+from app.library.pulls import Pulls
+from app.library.renewals import Renewals
+from app.library.stores.places import Places
+from app.library.trash import Trash
 from app.llm.hosting import ServerHost
-from app.llm.manager import FindServers, LLMManager
+from app.llm.manager import LLMManager
+from app.llm.neighbours import FindServers
 from app.llm.providers.factory import ProviderFactory
 from app.llm.providers.kinds import makers
 from app.llm.registry import Registry
+from app.llm.server_models import ServerModels
 from app.llm.setup import ProviderSetup
 from app.llm.usage import UsageLedger
 from app.net import OfflineLock
@@ -34,6 +47,7 @@ from app.settings import SettingsFile
 from app.ui import theme as themes
 from app.ui.controllers import Controllers
 from app.ui.icons import Icons
+from app.ui.library.services import LibraryServices
 from app.ui.main_window import MainWindow
 from app.ui.services import Services
 from app.ui.tasks import Tasks
@@ -139,6 +153,10 @@ class Desk:
         ]
         if self.services.host is not None:
             steps.insert(3, ("host", self.services.host.aclose))
+        if (library := self.services.library) is not None:
+            library.library.close()
+            steps.insert(3, ("pulls", library.pulls.aclose))
+            steps.insert(3, ("downloads", library.downloads.aclose))
         for name, step in steps:
             task = asyncio.ensure_future(step())
             await asyncio.wait([task], timeout=PATIENCE / 2)
@@ -162,12 +180,46 @@ def desk(run: Run, tmp_path: Path) -> Iterator[Desk]:
     settle()
 
 
+async def open_library(
+    home: Path, settings: SettingsFile, lock: OfflineLock, registry: Registry
+) -> LibraryServices:
+    """The library over the home's own folder, with downloads that run."""
+    database = LibraryDatabase(home / "library.sqlite3")
+    shipped = starters.folder(paths.resources())
+    places = Places(home)
+    library = Library(
+        database,
+        lambda: finding.sought(settings.settings.models, home / "models", shipped),
+        places,
+    )
+
+    async def token() -> str:
+        return ""
+
+    access = Access(lambda: settings.settings.hub, token, lock, {})
+    downloads = Downloads(access, home / "downloads.json", lock)
+    await downloads.start()
+    servers = ServerModels(registry)
+    return LibraryServices(
+        library,
+        Trash(database),
+        Hub(access),
+        downloads,
+        servers,
+        Pulls(servers),
+        Renewals(database),
+        home / "models",
+    )
+
+
 async def open_desk(
     home: Path,
     provider: FakeProvider | None = None,
     starter: ModelRef | None = None,
     find_servers: FindServers | None = None,
+    local: FakeProvider | None = None,
 ) -> Desk:
+    """The open window; `local` stands for the models in this process, where a test loads one."""
     provider = provider or FakeProvider()
     settings = SettingsFile(home / "settings.json")
     errors: list[Exception] = []
@@ -179,12 +231,14 @@ async def open_desk(
     store = ChatStore(database)
     lock, credentials = OfflineLock(), Credentials()
     factory = ProviderFactory(makers(lock))
-    registry = Registry({"fake": provider}, factory, credentials.get)
+    fixed = {"fake": provider, **({"local": local} if local is not None else {})}
+    registry = Registry(fixed, factory, credentials.get)
     usage = UsageLedger(home / "usage.sqlite3")
     manager = LLMManager(registry, find_servers, usage=usage)
     host = ServerHost(home / "servers", registry)
     setup = ProviderSetup(settings, credentials, registry, factory, lock)
     conversations = ConversationService(manager, store, lambda: settings.settings.chat)
+    library = await open_library(home, settings, lock, registry)
     services = Services(
         manager,
         store,
@@ -196,6 +250,7 @@ async def open_desk(
         host,
         credentials,
         paths.Paths(home, home, home / "cache"),
+        library,
     )
     controllers = Controllers(window, services, settings)
     await controllers.start(None)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QAction, QDesktopServices
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QLabel, QMenu, QPushButton, QToolButton, QWidget
 
@@ -16,7 +16,7 @@ from app.schema import FoundServer, ModelInfo, ModelRef, Role
 from app.ui.chat.composer import Editor
 from app.ui.guide_bar import GuideBar
 from app.ui.header import ModelPicker
-from app.ui.models_page import ModelsPage
+from app.ui.library.page import ModelsPage
 from app.ui.welcome import SUGGESTIONS
 from tests.fakes.provider import INFO, FakeProvider
 from tests.ui.conftest import Desk, Run, open_desk, settle, until
@@ -157,38 +157,16 @@ def test_the_bar_leads_to_opening_a_file(run: Run, first: Desk) -> None:
     run(scenario())
 
 
-def test_the_bar_leads_to_the_models_that_fit(
-    run: Run, first: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened: list[str] = []
-
-    def open_url(url: QUrl) -> bool:
-        opened.append(url.toString())
-        return len(opened) == 1
-
-    monkeypatch.setattr(QDesktopServices, "openUrl", open_url)
-
+def test_the_bar_leads_to_the_models_that_fit(run: Run, first: Desk) -> None:
     async def scenario() -> None:
         button(first, "guideModelsButton").click()
         await until(lambda: shown(first, "modelsPage"))
         assert not shown(first, "composer")
         assert not shown(first, "guideBar")
-        assert "of memory" in first.find(QLabel, "computerText").text()
-        here = [
-            one.accessibleName() for one in page(first).findChildren(QPushButton, "loadModelButton")
-        ]
-        assert here == ["Load: Fake 7B", "Load: Huge 9000B", "In use: Starter"]
-        usable = [
-            one.isEnabled() for one in page(first).findChildren(QPushButton, "loadModelButton")
-        ]
-        assert usable == [True, False, False]
-        shelf = page(first).findChildren(QPushButton, "shelfButton")
-        assert len(shelf) >= 8
-        shelf[0].click()
-        assert opened[0].startswith("https://huggingface.co/")
-        assert first.window.shell.banner.text() == ""
-        shelf[1].click()  # now no browser is there
-        assert opened[1] in first.window.shell.banner.text()
+        await until(lambda: "of memory" in first.find(QLabel, "computerText").text())
+        button(first, "modelsMoreTab").click()
+        await until(lambda: page(first).findChildren(QPushButton, "shelfDownloadButton"))
+        assert len(page(first).findChildren(QPushButton, "shelfDownloadButton")) >= 8
         QTest.keyClick(page(first), Qt.Key.Key_Escape)
         assert not shown(first, "modelsPage")
         assert shown(first, "composer")
@@ -197,15 +175,12 @@ def test_the_bar_leads_to_the_models_that_fit(
     run(scenario())
 
 
-def test_a_model_of_the_page_is_loaded_and_the_guide_goes(run: Run, first: Desk) -> None:
+def test_another_model_ends_the_guide_until_help_is_asked(run: Run, first: Desk) -> None:
     async def scenario() -> None:
-        button(first, "guideModelsButton").click()
-        await until(lambda: shown(first, "modelsPage"))
-        page(first).findChildren(QPushButton, "loadModelButton")[0].click()
+        first.find(ModelPicker, "modelPicker").model_chosen.emit(str(INFO.ref))
         await until(lambda: first.services.manager.state.ref == INFO.ref)
         await until(lambda: first.services.manager.state.phase is Phase.READY)
         await until(lambda: first.settings.settings.models.selected == str(INFO.ref))
-        assert not shown(first, "modelsPage")
         assert not shown(first, "guideBar")
         assert not shown(first, "suggestion1")
         help_action(first, "Getting started").trigger()

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from app.chats.records import State
 from app.errors import Unreachable
+from app.llm.discovery import records
 from app.llm.state import Phase
 from app.schema import FoundServer
 from app.ui.chat.composer import Editor
@@ -57,8 +60,11 @@ class Place:
         labels = self.desk.find(QWidget, name).findChildren(QLabel)
         return "\n".join(label.text() for label in labels if not label.isHidden())
 
+    def dialogs(self) -> list[ProviderDialog]:
+        return self.desk.window.findChildren(ProviderDialog, "providerDialog")
+
     def dialog(self) -> ProviderDialog:
-        return self.desk.window.findChildren(ProviderDialog, "providerDialog")[-1]
+        return self.dialogs()[-1]
 
     def entry(self, *path: str) -> QAction:
         """An entry of the model's menu, by the beginnings of the texts that lead to it."""
@@ -308,6 +314,87 @@ def test_a_service_is_added_tested_and_removed(
             await service.stop()
 
     run(place.play(scenario()))
+
+
+def test_what_is_rarely_set_is_kept_and_shown_again(run: Run, place: Place) -> None:
+    async def scenario() -> None:
+        await place.open_page()
+        place.button("addProviderButton").click()
+        await until(lambda: place.desk.window.findChildren(ProviderDialog))
+        dialog = place.dialog()
+        more, save = dialog.more, part(dialog, QPushButton, "saveProviderButton")
+        assert not more.proxy.isVisible()
+        part(dialog, QPushButton, "providerMoreButton").click()
+        assert more.proxy.isVisible()
+        dialog.url.setText(place.server.url)
+        more.query.setPlainText("version")
+        save.click()
+        assert "is no parameter" in part(dialog, QLabel, "providerMessage").text()
+        more.query.setPlainText("version=2")
+        more.proxy.setText("http://127.0.0.1:3128")
+        more.ca_file.setText("~/own.pem")
+        assert more.reply_seconds.placeholderText() == "30 seconds at most"
+        for line, value in (
+            (more.connect_seconds, "1,5"),
+            (more.reply_seconds, "2.5"),
+            (more.silence_seconds, "60"),
+            (more.requests_per_minute, "10"),
+            (more.tokens_per_minute, "2000"),
+        ):
+            line.setText(value)
+        save.click()
+        configured = place.desk.settings.settings.providers
+        await until(lambda: configured.configured)
+        [made] = configured.configured
+        assert (made.query, made.proxy) == ({"version": "2"}, "http://127.0.0.1:3128")
+        assert (made.ca_file, made.requests_per_minute) == ("~/own.pem", 10)
+        assert made.tokens_per_minute == 2000
+        waits = (made.connect_seconds, made.reply_seconds, made.silence_seconds)
+        assert waits == (1.5, 2.5, 60)
+        await until(lambda: place.shown("editProviderButton"))
+        place.button("editProviderButton").click()
+        await until(lambda: [one for one in place.dialogs() if one.isVisible()])
+        assert place.dialog().more.proxy.isVisible()
+        assert place.dialog().more.proxy.text() == made.proxy
+        place.dialog().reject()
+
+    run(place.play(scenario()))
+
+
+def test_a_server_that_an_earlier_hearth_left_behind_is_named_and_can_be_stopped(
+    run: Run, place: Place
+) -> None:
+    argv = [sys.executable, "-c", "import time; time.sleep(600)"]
+    child = subprocess.Popen(argv, start_new_session=True)
+    folder = Path(place.desk.settings.path).parent / "servers"
+
+    async def scenario() -> None:
+        record = records.Record(
+            kind="ollama",
+            name="Ollama",
+            url="http://127.0.0.1:4567",
+            pid=child.pid,
+            created=records.start_time(child.pid),
+            owner=2**22 - 1,
+            owner_created=1.0,
+            argv=("ollama", "serve"),
+            log="",
+        )
+        folder.mkdir(exist_ok=True)
+        records.write(folder, record)
+        place.desk.controllers._providers.start()
+        await until(lambda: "earlier Hearth" in place.desk.window.shell.banner.text())
+        assert "Ollama" in place.desk.window.shell.banner.text()
+        place.button("bannerAction").click()
+        await until(lambda: not list(folder.glob("*.json")))
+        await until(lambda: "earlier" not in place.desk.window.shell.banner.text())
+
+    try:
+        run(place.play(scenario()))
+        assert child.wait(5) != 0
+    finally:
+        child.kill()
+        child.wait()
 
 
 def test_what_the_environment_holds_is_offered_and_not_taken(

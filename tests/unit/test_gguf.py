@@ -1,5 +1,6 @@
 """The header reader: real files, and every way in which a file can be wrong."""
 
+import io
 import os
 import struct
 from pathlib import Path
@@ -44,6 +45,17 @@ def test_reads_what_the_reference_reader_reads(any_model: Path) -> None:
             assert list(ours) == theirs
         else:
             assert ours == theirs
+
+
+def test_a_stream_is_read_like_a_file(any_model: Path) -> None:
+    with any_model.open("rb") as stream:
+        header = gguf.read_stream(stream, any_model.stat().st_size, any_model.name)
+    from_file = gguf.read(any_model)
+    assert (header.metadata, header.tensors) == (from_file.metadata, from_file.tensors)
+    assert header.path.name == any_model.name
+    begun = io.BytesIO(any_model.read_bytes()[:100])
+    with pytest.raises(ModelFileError, match=r"“cut\.gguf” is incomplete"):
+        gguf.read_stream(begun, any_model.stat().st_size, "cut.gguf")
 
 
 def test_describes_the_model(tiny: Path) -> None:

@@ -194,3 +194,16 @@ async def test_a_cancellation_by_the_person_stays_one() -> None:
         await task
     assert task.cancelled()
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.parametrize("host", ["api.openai.com", "8.8.8.8", "2606:4700::1111", "example.org."])
+def test_hosts_on_the_internet(host: str) -> None:
+    assert net.is_public(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "127.0.0.1", "::1", "192.168.0.2", "10.0.0.1", "nas", "nas.local", "a.lan", ""],
+)
+def test_hosts_in_the_persons_own_network(host: str) -> None:
+    assert not net.is_public(host)

@@ -23,6 +23,7 @@ START_SECONDS = 600.0  # until it must be ready: a large model is read from a sl
 LOOK_SECONDS = 0.2  # between two questions whether it is ready
 REPLY_SECONDS = 2.0  # for one of them
 STOP_SECONDS = records.STOP_SECONDS  # until one that was asked to end is killed
+SETTLE_SECONDS = 0.2  # in which one ends whose port was taken by whoever answers there
 TRIM_SECONDS = 60.0  # between two looks at the size of its log
 HEALTH: Mapping[str, str] = {  # answers 200 when the server is ready
     "ollama": "/",
@@ -132,7 +133,18 @@ class ServerProcess:
                 "Use that one, or choose another port.",
                 provider=self.installed.name,
             )
-        self.port = port or free_port()
+        try:
+            await self._run(model_path, port or free_port(), context, threads, gpu_layers)
+        except Unreachable:
+            if port or _is_free(self.port):
+                raise
+            # Another program took the port before the server could.
+            await self._run(model_path, free_port(), context, threads, gpu_layers)
+
+    async def _run(
+        self, model_path: str, port: int, context: int, threads: int, gpu_layers: int
+    ) -> None:
+        self.port = port
         self.url = f"http://{HOST}:{self.port}"
         argv, environment = command(
             self.installed, model_path, self.port, context, threads, gpu_layers
@@ -231,6 +243,7 @@ class ServerProcess:
                     pass  # it is not listening yet, or busy
                 else:
                     if reply.status_code == 200:
+                        await asyncio.wait([end], timeout=SETTLE_SECONDS)
                         break
                 if loop.time() > patience:
                     raise self._failure(TimedOut, f"was not ready within {START_SECONDS:g} seconds")

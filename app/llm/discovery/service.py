@@ -36,6 +36,13 @@ async def open_addresses(ports: Iterable[int] | None = None) -> frozenset[Addres
     return frozenset(address for address, is_open in zip(wanted, answers, strict=True) if is_open)
 
 
+async def listening(servers: Sequence[FoundServer]) -> list[FoundServer]:
+    """Those of these servers whose ports are open still; nothing is asked of them."""
+    known = [addresses.parse(server.url, 80) for server in servers]
+    answers = await _until_deadline([_any_open(found) for found in known])
+    return [server for server, is_open in zip(servers, answers, strict=True) if is_open]
+
+
 async def _addresses(ports: Iterable[int] | None) -> list[Address]:
     if ports is not None:
         return addresses.on_ports(ports)
@@ -84,6 +91,10 @@ async def _look(address: Address, found: dict[Address, FoundServer]) -> None:
             )
 
         await probes.identify(get, say)
+
+
+async def _any_open(found: Sequence[Address]) -> bool:
+    return any([await _is_open(address) for address in found])
 
 
 async def _is_open(address: Address) -> bool:

@@ -123,6 +123,16 @@ class Deletes(Protocol):
 
 
 @runtime_checkable
+class Clouded(Protocol):
+    """The ability of providers that know whose computers they reach."""
+
+    @property
+    def is_cloud(self) -> bool:
+        """Whether what is asked leaves for a company's computers."""
+        ...
+
+
+@runtime_checkable
 class Wraps(Protocol):
     """A provider around another one, such as the retrying one."""
 

@@ -43,17 +43,20 @@ class LocalProvider:
         files: Callable[[], Sequence[ModelInfo]],
         adapters: Callable[[str], Sequence[Adapter]] = lambda _model: (),
         optimize: Callable[[], bool] = lambda: True,
+        used: Callable[[Path], None] = lambda _path: None,
     ) -> None:
         """Takes the runner, the trial of new files, and the list of files (which may block).
 
         `adapters` gives the LoRA adapters that are to be loaded with a model, and `optimize` says
-        whether a model is loaded as it suits this computer.
+        whether a model is loaded as it suits this computer. `used` is told of each file that was
+        loaded; it may block.
         """
         self._runner = runner
         self._preflight = preflight
         self._files = files
         self._adapters = adapters
         self._optimize = optimize
+        self._used = used
         self._loaded: str | None = None
         self._loading = asyncio.Lock()
         self._embedding = EmbeddingModel(preflight, self._loading)
@@ -85,6 +88,7 @@ class LocalProvider:
         )
         loaded = await self._runner.load(wanted, on_progress)
         self._loaded = model
+        await asyncio.to_thread(self._used, header.path)
         return LoadedModel(
             info=describe(header),
             context=loaded.context,

@@ -61,7 +61,8 @@ class OpenAIProvider:
     @property
     def is_cloud(self) -> bool:
         """Whether what is asked leaves for a company's computers."""
-        return self.profile.is_cloud
+        public = self.profile.may_be_cloud and self._server.link.is_public
+        return self.profile.is_cloud or public
 
     @property
     def _is_busy(self) -> bool:

@@ -49,6 +49,7 @@ class Profile:
     url: str
     is_cloud: bool = False
     needs_key: bool = False
+    may_be_cloud: bool = False  # it is one where its address is on the internet
     sampling: Mapping[str, str] = field(default_factory=lambda: FULL)
     limit: str = "max_tokens"  # the field for the largest number of new tokens
     streams: bool = True  # else the whole answer comes at once
@@ -177,7 +178,13 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 health="/health",
                 version=("/version", "version"),
             ),
-            Profile("openai-compatible", "OpenAI-compatible server", "", sampling=PLAIN),
+            Profile(
+                "openai-compatible",
+                "OpenAI-compatible server",
+                "",
+                may_be_cloud=True,
+                sampling=PLAIN,
+            ),
             # Reasoning models refuse `max_tokens` and other temperatures than their own.
             Profile(
                 "openai",

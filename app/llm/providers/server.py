@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from app import net
-from app.errors import HearthError, Misconfigured, TimedOut, Unreachable
+from app.errors import BadReply, HearthError, Misconfigured, TimedOut, Unreachable
 from app.llm.providers import failures
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from app.schema import Endpoint
 
 LARGEST_ERROR = 64_000  # bytes of a reply that is only read for its message
+LARGEST_REPLY = 256 * 1024 * 1024  # bytes of one that is no stream; more is no list and no vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Server:
         self._lock = lock
         self._client: httpx.AsyncClient | None = None
         self._is_closed = False
+        self._sending: set[asyncio.Future[httpx.Response]] = set()  # until the head has come
         self._connecting = asyncio.Lock()
 
     async def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
@@ -87,8 +89,7 @@ class Server:
         limit = seconds or self.link.reply_seconds
         try:
             async with asyncio.timeout(limit), self._open(method, path, body, query) as response:
-                with net.translated(self.name, self.link.url):
-                    content = await response.aread()
+                content = await self._whole(response)
         except TimeoutError:
             raise TimedOut(
                 f"{self.name} did not answer within {limit:g} seconds.",
@@ -119,6 +120,12 @@ class Server:
         async with self._connecting:  # a client that is being made is closed as well
             self._is_closed = True
             client, self._client = self._client, None
+        # httpx forgets a connection that is still being made when it is closed.
+        sending = tuple(self._sending)
+        for request in sending:
+            request.cancel()
+        if sending:
+            await asyncio.wait(sending)
         if client is not None:
             await client.aclose()
 
@@ -154,7 +161,7 @@ class Server:
                 json=body,
                 params={**self._query, **(query or {})} or None,
             )
-            response = await client.send(request, stream=True)
+            response = await self._sent(client, request)
         try:
             if response.status_code >= 300:
                 raise await self._refusal(response)
@@ -162,14 +169,45 @@ class Server:
         finally:
             await response.aclose()
 
+    async def _sent(self, client: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
+        """The head of the reply. Raises Unreachable where the provider is closed meanwhile."""
+        sending = asyncio.ensure_future(client.send(request, stream=True))
+        self._sending.add(sending)
+        try:
+            return await sending
+        except asyncio.CancelledError:
+            if sending.done() and not sending.cancelled() and sending.exception() is None:
+                await sending.result().aclose()  # it came together with the cancelling
+            task = asyncio.current_task()
+            if self._is_closed and task is not None and not task.cancelling():
+                raise self._renewed() from None
+            raise
+        finally:
+            self._sending.discard(sending)
+
+    async def _whole(self, response: httpx.Response) -> bytes:
+        """The body of a reply that is no stream. Raises HearthError."""
+        content = bytearray()
+        with net.translated(self.name, self.link.url):
+            async for piece in response.aiter_bytes():
+                content += piece
+                if len(content) > LARGEST_REPLY:
+                    raise BadReply(
+                        f"{self.name} sent a reply that does not end.",
+                        "Check its address in the settings: this is no answer of a model server.",
+                        provider=self.name,
+                    )
+        return bytes(content)
+
+    def _renewed(self) -> Unreachable:
+        return Unreachable(f"{self.name} has been set up anew.", "Try again.", provider=self.name)
+
     async def _connected(self) -> httpx.AsyncClient:
         if self._lock is not None:
             self._lock.check(self.link)
         async with self._connecting:
             if self._is_closed:
-                raise Unreachable(
-                    f"{self.name} has been set up anew.", "Try again.", provider=self.name
-                )
+                raise self._renewed()
             if self._client is None:
                 self._client = await net.client(self.link, self._lock)
             return self._client

@@ -1,0 +1,155 @@
+"""`hearth models info`: all that is known of one model, with every key of its file's header."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app import core as cores
+from app import gguf, paths
+from app.cli import console, model_names, models, session
+from app.cli.parser import EXIT_DONE
+from app.errors import ModelFileError, NoModel
+from app.library import catalog, details, grouping, shelf
+from app.library.facts import read as read_facts
+from app.library.records import LibraryModel, Presence
+from app.library.stores import names
+from app.library.stores.store import Look
+from app.schema import ModelRef
+from app.ui.library import facts
+
+if TYPE_CHECKING:
+    import argparse
+
+    from app.schema import ModelInfo
+
+FOLDER = "Lies in"  # among those facts; the paths say it too
+Texts = Sequence[tuple[str, Path]]
+
+
+def show(options: argparse.Namespace) -> int:
+    """Prints what is known of a file, of a model of the library, or of a server's model."""
+    try:
+        model, texts = _find(options)
+    except NoModel:
+        if (elsewhere := asyncio.run(_on_server(options))) is None:
+            raise
+        _show_server(elsewhere, as_json=options.json)
+        return EXIT_DONE
+    if model.presence is Presence.AWAY:
+        raise ModelFileError(model.problem or f"“{model.name}” is not there now.", "", "")
+    known = details.read(model.path, texts)
+    if options.json:
+        console.print_json(_as_json(model, known))
+    else:
+        _print(model, known)
+    return EXIT_DONE
+
+
+def _find(options: argparse.Namespace) -> tuple[LibraryModel, Texts]:
+    """The model, and the files in which its program keeps more about it.
+
+    A file is read as it is: that takes no look at the whole library.
+    """
+    path = model_names.path_of(options.model)
+    if path.is_file():
+        return _of_file(path), ()
+    library = cores.build(paths.find(options.home)).library
+    try:
+        model = model_names.find(library.scan().models, options.model)
+    except NoModel:
+        if path.suffix.lower() == catalog.SUFFIX:
+            gguf.read(path)  # it says why it cannot
+        raise
+    return model, library.texts(model)
+
+
+def _of_file(path: Path) -> LibraryModel:
+    """A file as a model, with the other parts of a split one. Raises ModelFileError."""
+    gguf.read(path)
+    part, look = names.part(path.name), Look()
+    wanted = {path}
+    if part is not None:
+        base, _, count = part
+        every = (names.part_name(base, number + 1, count) for number in range(count))
+        wanted |= {path.with_name(name) for name in every}
+    found = [file for each in sorted(wanted) if (file := look.file(each)) is not None]
+    group = grouping.groups(found)[0]
+    return grouping.model(group, {file.path: read_facts(file.path) for file in group.files})
+
+
+async def _on_server(options: argparse.Namespace) -> ModelInfo | None:
+    """A model of a server that is called so, in full or by its name alone."""
+    ref, wanted = ModelRef.parse(options.model), options.model.casefold()
+    async with session.opened(paths.find(options.home)) as core:
+        if core.settings.settings.providers.discover:
+            await core.manager.servers()
+        listed = models.on_servers(await core.manager.models())
+    named = [one for one in listed if wanted in (one.name.casefold(), one.ref.model.casefold())]
+    return next(iter([one for one in listed if one.ref == ref] or named), None)
+
+
+def _show_server(model: ModelInfo, *, as_json: bool) -> None:
+    known = models.server_json(model)
+    if as_json:
+        console.print_json(known)
+        return
+    del known["path"]
+    words = {
+        name: ", ".join(value) if isinstance(value, list) else str(value)
+        for name, value in known.items()
+        if value
+    }
+    _print_pairs([(name.replace("_", " ").capitalize(), value) for name, value in words.items()])
+
+
+def _print(model: LibraryModel, known: details.Details) -> None:
+    fit = models.fit(model, shelf.computer())
+    now = datetime.now().astimezone()
+    _print_pairs(
+        [
+            ("Name", model.name),
+            *(pair for pair in facts.lines(model, fit, now) if pair[0] != FOLDER),
+            *(("Path", names.shown(file)) for file in model.files),
+            ("GGUF version", str(known.version)),
+            ("Tensors", _tensors(known)),
+        ]
+    )
+    print()
+    for entry in known.entries:
+        print(f"{entry.key} = {entry.shown}")
+    for title, text in known.texts:
+        print(f"\n{title}:\n{text}")
+
+
+def _tensors(known: details.Details) -> str:
+    types = ", ".join(f"{count:,} {name}" for name, count in known.tensor_types)
+    return f"{known.tensors:,} ({types})" if types else "0"
+
+
+def _print_pairs(pairs: Sequence[tuple[str, str]]) -> None:
+    width = max(len(name) for name, _ in pairs)
+    for name, value in pairs:
+        print(f"{name:{width}}  {value}")
+
+
+def _as_json(model: LibraryModel, known: details.Details) -> dict[str, Any]:
+    header = gguf.read(model.path)
+    return {
+        **models.as_json(model, shelf.computer()),
+        "has_chat_template": bool(header.chat_template),
+        "gguf_version": known.version,
+        "tensors": known.tensors,
+        "tensor_types": dict(known.tensor_types),
+        "metadata": {key: _plain(value) for key, value in header.metadata.items()},
+        "texts": dict(known.texts),
+    }
+
+
+def _plain(value: gguf.Value) -> Any:
+    if isinstance(value, gguf.LongArray):
+        return f"array of {value.length:,} elements"
+    return list(value) if isinstance(value, tuple) else value

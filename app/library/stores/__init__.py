@@ -1,0 +1,1 @@
+"""Where other programs keep their models, one file for each program."""

@@ -1,0 +1,1 @@
+"""The models page: what lies on this disk, what else there is, and what is being fetched."""

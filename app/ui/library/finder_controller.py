@@ -1,0 +1,163 @@
+"""Finding models: the shelf, the search of the Hub, and the files of a repository."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject
+
+from app.errors import HearthError
+from app.library import shelf
+from app.library.hub import verdict
+from app.library.records import HubModel, Kind
+from app.ui.library.page import MORE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from app.gguf import Header
+    from app.library.hub.client import Hub
+    from app.library.hub.verdict import Judgement
+    from app.library.shelf import ShelfModel
+    from app.schema import Hardware
+    from app.ui.library.page import ModelsPage
+    from app.ui.tasks import Tasks
+
+USUAL_CONTEXT = 8192  # tokens, which a model is loaded with unless more is asked for
+
+
+class FinderController(QObject):
+    """One question at a time: a newer one takes the older one's place."""
+
+    def __init__(
+        self,
+        page: ModelsPage,
+        hub: Hub,
+        tasks: Tasks,
+        resources: Path,
+        fetch: Callable[[HubModel], None],
+    ) -> None:
+        """`fetch` is given a model that the person wants."""
+        super().__init__(page)
+        self._page = page
+        self._view = page.finder
+        self._hub = hub
+        self._tasks = tasks
+        self._resources = resources
+        self._fetch = fetch
+        self._asking: asyncio.Task[Any] | None = None
+        self._models: Sequence[HubModel] = ()  # of the repository that is shown
+        self._header: Header | None = None  # of one of them
+        self._computer: Hardware | None = None
+        self._context = USUAL_CONTEXT
+        self._words = ""  # of the search that the repository was opened from
+        page.view_changed.connect(self._view_changed)
+        view = self._view
+        view.search_wanted.connect(self.search)
+        view.repo_wanted.connect(self._open)
+        view.shelf_wanted.connect(self.show_shelf)
+        view.back_wanted.connect(self._go_back)
+        view.context_chosen.connect(self._judge_for)
+        view.download_wanted.connect(fetch)
+        view.shelf_download_wanted.connect(
+            lambda model: self._ask(partial(self._from_shelf, model))
+        )
+        self._is_filled = False
+        self._is_opened = False  # a repository is shown
+
+    def show_shelf(self) -> None:
+        """The recommended models, those that fit this computer first."""
+        self._words = ""
+        self._view.show_note("")
+        self._ask(self._fill)
+
+    def search(self, words: str) -> None:
+        """Looks for repositories."""
+        self._words = words
+        self._is_opened = False
+        self._view.show_note("")
+        self._view.show_busy("Searching…")
+        self._ask(partial(self._search, words))
+
+    def _go_back(self) -> None:
+        """From a repository to the search that has found it, and from there to the shelf."""
+        if self._is_opened and self._words:
+            self.search(self._words)
+        else:
+            self.show_shelf()
+
+    def _view_changed(self, view: int) -> None:
+        if view == MORE and not self._is_filled:
+            self.show_shelf()
+
+    async def _fill(self) -> None:
+        self._is_filled = True
+        self._computer = computer = await asyncio.to_thread(shelf.computer)
+        models = await asyncio.to_thread(shelf.read, self._resources)
+        self._view.show_shelf(shelf.by_fit(models, computer))
+
+    async def _search(self, words: str) -> None:
+        repos = await self._hub.search(words)
+        self._view.show_repos(repos, datetime.now(UTC))
+
+    def _open(self, repo: str) -> None:
+        self._is_opened = True
+        self._view.show_note("")
+        self._view.show_busy(f"Reading {repo}…")
+        self._ask(partial(self._show_files, repo))
+
+    async def _show_files(self, repo: str) -> None:
+        self._models = await self._hub.models(repo)
+        self._header = None
+        self._context = USUAL_CONTEXT
+        self._view.show_files(repo, self._hub.page(repo), self._models, self._context)
+        self._computer = await asyncio.to_thread(shelf.computer)
+        self._judge()
+        first = next((one for one in self._models if one.kind is Kind.CHAT), None)
+        if first is not None:
+            self._header = await self._hub.header(first)
+            self._view.allow_context()
+            self._judge()
+
+    def _judge_for(self, context: int) -> None:
+        self._context = context
+        self._judge()
+
+    def _judge(self) -> None:
+        if self._computer is not None:
+            judged = {one.files[0].path: self._judgement(one) for one in self._models}
+            self._view.show_judgements(judged)
+
+    def _judgement(self, model: HubModel) -> Judgement:
+        assert self._computer is not None  # noqa: S101 - asked for before
+        if self._header is None or model.kind is not Kind.CHAT:
+            return verdict.by_size(model.size, self._computer)
+        return verdict.by_header(
+            self._header, model.size, self._computer, context=self._context, is_sibling=True
+        )
+
+    async def _from_shelf(self, wanted: ShelfModel) -> None:
+        self._view.show_note(f"Asking for {wanted.name}…")
+        models = await self._hub.models(wanted.repo)
+        self._view.show_note("")
+        model = shelf.offered(wanted, models)
+        if model is None:
+            self._open(wanted.repo)
+            return
+        self._fetch(model)
+
+    def _ask(self, question: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+        self._asking = self._tasks.spawn(self, self._asked(question))
+
+    async def _asked(self, question: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        try:
+            await question()
+        except HearthError as error:
+            self._view.show_note(str(error))
+            self._view.end_busy()
