@@ -16,15 +16,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from app import storage
 from app.errors import StorageError
 from app.schema import MAX_SCALE, Adapter, Endpoint, ModelRef, Sampling
+from app.settings_migrations import SECRET_PARAMETERS, VERSION, migrated
 
-VERSION = 1
 SALVAGE_ROUNDS = 5  # what is left out may show what else is damaged
 MAX_RECENT = 12
 STARTER = "starter"  # in place of a reference: it moves with the program
 SECRET_HEADERS = (
     "authorization", "proxy-authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie",
 )  # fmt: skip
-SECRET_PARAMETERS = ("key", "api_key", "apikey", "api-key", "token", "access_token", "password")
 _LOG = logging.getLogger(__name__)
 
 
@@ -270,6 +269,7 @@ class SettingsFile:
             data = json.loads(text)
             if int(data.get("version", 1)) > VERSION:
                 return self._replaced("were written by a newer Hearth")
+            before, said = data.get("version", 1), migrated(data)
         except (ValueError, TypeError, AttributeError) as error:
             _LOG.info("damaged settings: %s", error)
             return self._replaced("were damaged")
@@ -277,8 +277,18 @@ class SettingsFile:
         if lost:
             where = self._set_aside()
             names = ", ".join(lost)
-            self.problem = f"Some settings were damaged and are reset: {names}. {where}"
+            said.append(f"Some settings were damaged and are reset: {names}. {where}")
+        elif before != VERSION:
+            self._write_anew(settings)
+        self.problem = " ".join(said)
         return settings
+
+    def _write_anew(self, settings: Settings) -> None:
+        """Keeps the migrated settings, so that nothing of the old form stays on the disk."""
+        try:
+            storage.write_atomically(self.path, settings.model_dump_json(indent=2) + "\n")
+        except OSError as error:
+            _LOG.info("the migrated settings could not be written: %s", error)
 
     def _replaced(self, why: str) -> Settings:
         self.problem = f"The settings {why}, so defaults are used. {self._set_aside()}"

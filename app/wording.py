@@ -79,7 +79,8 @@ def time_left(seconds_left: float | None) -> str:
     """What long work still takes: "2 min left"; "" where that is not known."""
     if seconds_left is None:
         return ""
-    return f"{duration(max(1.0, round(seconds_left)))} left"
+    whole = max(1, round(seconds_left))
+    return f"{whole} s left" if whole < 90 else f"{duration(max(120, whole))} left"
 
 
 def day(when: datetime, now: datetime) -> str:

@@ -25,6 +25,7 @@ async def say(desk: Desk, text: str) -> None:
     QTest.keyClicks(editor, text)
     QTest.keyClick(editor, Qt.Key.Key_Return)
     await until(lambda: editor.toPlainText() == "")
+    await until(lambda: desk.services.tasks.running == 0)  # it is in the chat
     await asyncio.sleep(0.02)
 
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from app.errors import StorageError
 from app.schema import Sampling
 from app.settings import Appearance, ProviderSettings, Settings, SettingsFile
+from app.settings_migrations import VERSION, migrated
 
 
 def test_settings_survive_a_round_trip(tmp_path: Path) -> None:
@@ -87,4 +88,33 @@ def test_settings_that_cannot_be_written_say_so(tmp_path: Path) -> None:
 def test_settings_file_is_readable_json(tmp_path: Path) -> None:
     file = SettingsFile(tmp_path / "s.json")
     file.save()
-    assert json.loads(file.path.read_text())["version"] == 1
+    assert json.loads(file.path.read_text())["version"] == VERSION
+
+
+def test_an_older_file_is_brought_up_step_by_step(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    mine = {
+        "name": "mine",
+        "kind": "vllm",
+        "url": "https://me:secret@example.org/v1",
+        "query": {"api_key": "secret", "region": "eu"},
+    }
+    plain = {"name": "plain", "kind": "ollama", "proxy": "http://proxy:3128"}
+    old = {"version": 1, "providers": {"configured": [mine, plain]}, "chat": {"top_k": 7}}
+    path.write_text(json.dumps(old))
+    file = SettingsFile(path)
+    first, second = file.settings.providers.configured
+    assert (first.url, first.query) == ("https://example.org/v1", {"region": "eu"})
+    assert second.proxy == "http://proxy:3128"
+    assert file.settings.chat.top_k == 7
+    assert "mine" in file.problem
+    assert "plain" not in file.problem
+    assert "secret" not in path.read_text() + file.problem
+    again = SettingsFile(path)
+    assert (again.settings, again.problem) == (file.settings, "")
+
+
+@pytest.mark.parametrize("data", [{"version": 0}, {"version": VERSION + 1}, {"version": "x"}])
+def test_a_version_that_is_none_is_refused(data: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"version|invalid literal"):
+        migrated(data)
