@@ -102,7 +102,7 @@ def test_the_look_changes_at_once_and_is_kept(run: Run, desk: Desk) -> None:
         assert desk.settings.settings.appearance.text_size == 1.5
         desk.window.step_text_size(0)
         assert desk.settings.settings.appearance.text_size == 1.0
-        await asyncio.sleep(0.1)
+        await until(lambda: desk.services.tasks.running == 0)  # the window is filled again
         await say(desk, " and it goes on")
         await desk.idle()
         assert len(answers(desk)) == 2
