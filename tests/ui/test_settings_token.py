@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import Iterator
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest

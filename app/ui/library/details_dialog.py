@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 SIZE = (640, 560)  # pixels, where the window has as many
 COLUMNS = ("Key", "Value")
 WHOLE_HEIGHT = 6  # lines of the field that shows a value as a whole
+ROW_ROOM = 10  # pixels of a row beside its text
 
 
 class DetailsDialog(QDialog):
@@ -80,6 +81,7 @@ class DetailsDialog(QDialog):
         table.setAccessibleName("Keys and values")
         table.setHorizontalHeaderLabels(COLUMNS)
         table.verticalHeader().hide()
+        table.verticalHeader().setDefaultSectionSize(self._line_height() + ROW_ROOM)
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -95,6 +97,11 @@ class DetailsDialog(QDialog):
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeading | Qt.AlignmentFlag.AlignVCenter)
         table.setColumnWidth(0, self.width() // 2)
         return table
+
+    def _line_height(self) -> int:
+        """Of the text as the style sheet has it."""
+        self.search.ensurePolished()
+        return self.search.fontMetrics().height()
 
     def _filter(self, words: str) -> None:
         wanted = words.casefold().split()

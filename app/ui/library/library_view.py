@@ -53,7 +53,7 @@ SORTS = (
 WIDE_PLACES = ((0, 0, 1, 1), (0, 1, 1, 1), (0, 2, 1, 1), (0, 3, 1, 1))
 NARROW_PLACES = ((0, 0, 1, 2), (1, 0, 1, 1), (1, 1, 1, 1), (2, 0, 1, 2))
 ROWS = 7.5  # of the list that are shown at most: the half one says that there are more
-SHOWN_LETTERS = 6  # of a filter at least, where there is little room
+WIDE_LETTERS, NARROW_LETTERS = 9, 6  # of a filter at least
 NOTHING_HERE = (
     "There is no model on this disk yet. “Get more” has models that fit this computer; a file "
     "that you have already is opened with the button above."
@@ -158,6 +158,8 @@ class LibraryView(QWidget):
         fields: tuple[QWidget, ...] = (self.search, self.kind, self.program, self.order)
         for field in fields:
             self._filters.removeWidget(field)
+        for box in (self.kind, self.program, self.order):
+            box.setMinimumContentsLength(NARROW_LETTERS if narrow else WIDE_LETTERS)
         places = NARROW_PLACES if narrow else WIDE_PLACES
         for field, place in zip(fields, places, strict=True):
             self._filters.addWidget(field, *place)
@@ -195,7 +197,6 @@ class LibraryView(QWidget):
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
-            box.setMinimumContentsLength(SHOWN_LETTERS)
             box.currentIndexChanged.connect(lambda _index: self._refresh())
 
     def _connect_card(self) -> None:

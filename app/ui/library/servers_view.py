@@ -144,14 +144,16 @@ class ServersView(QWidget):
         return box
 
     def _add_row(self, section: Section, server: ModelServer, model: ModelInfo) -> None:
+        is_embedding = model.features == {"embedding"}
         known = (
             model.quantisation,
             wording.parameters(model.parameters) if model.parameters else "",
             wording.size(model.size) if model.size else "",
+            "embedding model" if is_embedding else "",
             "in its memory" if model.is_loaded else "",
         )
         row = section.add_row(model.title, " · ".join(filter(None, known)))
-        if model.features != {"embedding"}:
+        if not is_embedding:
             chat = row.add_button("Chat", "chatServerModelButton")
             chat.clicked.connect(lambda: self.chat_wanted.emit(str(model.ref)))
         if server.can_load:
