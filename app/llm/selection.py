@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from app.errors import HearthError, NoModel
 from app.llm.providers.interface import LoadsModels, Opens, Provider, ability
@@ -16,6 +17,24 @@ Listener = Callable[[ModelState], None]
 FindProvider = Callable[[str], Awaitable[Provider]]
 
 
+@dataclass(slots=True)
+class _Load:
+    """A load, for which one or more callers wait."""
+
+    ref: ModelRef
+    task: asyncio.Task[None]
+    waiting: int = 0
+    successor: ModelRef | None = None  # the model for which it is given up
+
+
+class _GivenUp(NoModel):
+    """A load was stopped, perhaps for that of another model."""
+
+    def __init__(self, successor: ModelRef | None) -> None:
+        super().__init__("The model was not loaded.", "Load it, or choose another.")
+        self.successor = successor
+
+
 class Selection:
     """One model at a time, in this process or at a server."""
 
@@ -25,7 +44,7 @@ class Selection:
         self._find = find
         self._state = ModelState()
         self._listeners: list[Listener] = []
-        self._load: asyncio.Task[None] | None = None
+        self._load: _Load | None = None
 
     @property
     def state(self) -> ModelState:
@@ -43,31 +62,43 @@ class Selection:
             self._change(ModelState(Phase.IDLE, ref))
 
     async def load(self, ref: ModelRef) -> None:
-        """Loads a model in place of the present one; a load that runs already is given up.
+        """Loads a model in place of the present one; a load of another one is given up.
+
+        Where this one is being loaded already, its end is waited for.
 
         Raises:
             ModelError: it cannot be loaded; the state then holds the error as well.
             ProviderError: its server does not have it ready; likewise.
-            NoModel: the load was stopped by `cancel_load`.
+            NoModel: the load was stopped by `cancel_load`, or by the load of another model.
         """
-        await self.cancel_load()
-        task = asyncio.ensure_future(self._run_load(ref))
-        self._load = task
+        while (load := self._running()) is not None and load.ref != ref:
+            load.successor = ref
+            load.task.cancel()
+            await asyncio.wait([load.task])
+        if load is None:
+            load = self._load = _Load(ref, asyncio.ensure_future(self._run_load(ref)))
+        load.waiting += 1
         try:
-            await asyncio.wait([task])
+            await asyncio.wait([load.task])
         except asyncio.CancelledError:
-            task.cancel()
-            await asyncio.wait([task])
+            if load.waiting == 1:  # nobody else wants it
+                load.task.cancel()
+                await asyncio.wait([load.task])
             raise
-        if task.cancelled():
-            raise NoModel("The model was not loaded.", "Load it, or choose another.")
-        task.result()
+        finally:
+            load.waiting -= 1
+        if load.task.cancelled():
+            raise _GivenUp(load.successor)
+        load.task.result()
 
     async def cancel_load(self) -> None:
         """Ends a load that is running, and returns when it has ended."""
-        while self._load is not None and not self._load.done():  # another may have begun by then
-            self._load.cancel()
-            await asyncio.wait([self._load])
+        while (load := self._running()) is not None:  # another may have begun by then
+            load.task.cancel()
+            await asyncio.wait([load.task])
+
+    def _running(self) -> _Load | None:
+        return self._load if self._load is not None and not self._load.task.done() else None
 
     def return_to(self, ref: ModelRef, stand_in: ModelRef) -> None:
         """Selects a model again for which another one stood in; that one stays in memory."""
@@ -95,15 +126,25 @@ class Selection:
             NoModel: none is selected, or its load was stopped.
             ModelError: it cannot be loaded.
         """
-        if self._state.phase is Phase.LOADING and self._load is not None:
-            await asyncio.wait([self._load])
-            if self._state.error is not None:
-                raise self._state.error
-        elif self._state.phase is Phase.IDLE and self._state.ref is not None:
-            await self.load(self._state.ref)
+        wanted = self._wanted()
+        while wanted is not None:
+            try:
+                await self.load(wanted)
+            except _GivenUp as error:
+                if error.successor is None:
+                    raise
+                wanted = error.successor
+            else:
+                wanted = self._wanted()
         if self._state.loaded is None:
             raise NoModel("No model is chosen yet.", "Open a GGUF file, or choose a model.")
         return self._state.loaded
+
+    def _wanted(self) -> ModelRef | None:
+        """The model that is being loaded, or is chosen and not loaded."""
+        if (load := self._running()) is not None:
+            return load.ref
+        return self._state.ref if self._state.phase is Phase.IDLE else None
 
     async def aclose(self) -> None:
         """Ends a load that runs, and selects nothing."""

@@ -110,7 +110,15 @@ class ModelController(QObject):
         waiting = state.phase is Phase.IDLE and state.error is None
         writing = self._shell.composer.editor.hasFocus() and self._shell.composer.text()
         if waiting and writing and state.ref is not None:
-            self._load(state.ref)
+            self._services.tasks.spawn(self, self._do_load_ahead())
+
+    async def _do_load_ahead(self) -> None:
+        """Nothing has to end for it, and what is sent meanwhile waits for the same load."""
+        try:
+            await self._services.manager.ensure_ready()
+        except HearthError:
+            return  # the manager's state has it, and `_changed` shows it
+        await self.refresh()
 
     def _load(self, ref: ModelRef) -> None:
         self._services.tasks.spawn(self, self._do_load(ref))

@@ -9,7 +9,6 @@ import pytest
 from app.errors import (
     HearthError,
     Misconfigured,
-    ModelFileError,
     ModelMissing,
     NoModel,
     StreamCut,
@@ -20,7 +19,7 @@ from app.llm.state import Phase
 from app.schema import Chunk, Endpoint, FinishReason, FoundServer, ModelRef
 from tests.adapters.asking import CHAT, QUESTION, until
 from tests.adapters.managing import LOCAL, Managed, Serve, managed
-from tests.fakes.servers.http import FakeServer, Reply, as_json, running, sse
+from tests.fakes.servers.http import FakeServer, Reply, running, sse
 from tests.fakes.servers.ollama import Ollama
 from tests.fakes.servers.openai_events import delta
 
@@ -212,65 +211,3 @@ async def test_a_server_that_came_back_is_asked_at_once_when_its_model_is_loaded
         await server.start(port=port)
         await made.manager.load(TINY)
         assert (await made.ask()).text == "Hello there."
-
-
-# One model at a time
-
-
-async def test_a_servers_model_takes_the_place_of_the_one_in_this_process(far: Managed) -> None:
-    await far.manager.load(LOCAL)
-    assert far.local.loaded == LOCAL.model
-    await far.manager.load(TINY)
-    assert far.local.loaded is None, "its memory was given back"
-    assert far.manager.state.ref == TINY
-    await far.manager.load(LOCAL)
-    far.local.enqueue("From here")
-    said = await far.ask()
-    assert (said.text, said.finish.model) == ("From here", LOCAL)
-
-
-async def test_a_failed_load_leaves_the_model_before_it(far: Managed) -> None:
-    await far.manager.load(LOCAL)
-    with pytest.raises(ModelMissing) as caught:
-        await far.manager.load(ModelRef("far", "absent"))
-    state = far.manager.state
-    assert (state.phase, state.ref, state.error) == (Phase.READY, LOCAL, caught.value)
-    assert far.local.loaded == LOCAL.model
-    assert (await far.ask()).finish.model == LOCAL
-
-
-async def test_a_failed_load_leaves_the_servers_model_before_it(far: Managed) -> None:
-    await far.manager.load(TINY)
-    far.local.load_error = ModelFileError("It is damaged.")
-    with pytest.raises(ModelFileError):
-        await far.manager.load(LOCAL)
-    assert (far.manager.state.phase, far.manager.state.ref) == (Phase.READY, TINY)
-    assert (await far.ask()).finish.model == TINY
-
-
-async def slow_load(far: Managed, server: FakeServer) -> asyncio.Task[None]:
-    """A load that waits for a server which has been asked and does not answer."""
-    never = as_json({})
-    never.wait = asyncio.Event()
-    server.enqueue("/v1/models", never)
-    loading = asyncio.create_task(far.manager.load(TINY))
-    await until(lambda: server.received)
-    return loading
-
-
-async def test_a_load_can_be_given_up(far: Managed, server: FakeServer) -> None:
-    loading = await slow_load(far, server)
-    await far.manager.cancel_load()
-    with pytest.raises(NoModel, match="was not loaded"):
-        await loading
-    assert (far.manager.state.phase, far.manager.state.error) == (Phase.IDLE, None)
-    await until(lambda: server.disconnects)
-
-
-async def test_the_newest_load_wins(far: Managed, server: FakeServer) -> None:
-    first = await slow_load(far, server)
-    await far.manager.load(ModelRef("far", "other"))
-    with pytest.raises(NoModel):
-        await first
-    assert far.manager.state.ref == ModelRef("far", "other")
-    assert (await far.ask()).finish.model == ModelRef("far", "other")

@@ -9,7 +9,7 @@ import pytest
 from app.schema import Endpoint, FoundServer, ModelRef
 from tests.adapters.asking import CHAT, QUESTION
 from tests.adapters.managing import Serve, managed, serving
-from tests.fakes.servers.http import FakeServer, Reply, sse
+from tests.fakes.servers.http import sse
 from tests.fakes.servers.openai_events import delta
 
 MODELS = "/v1/models"
@@ -58,21 +58,3 @@ async def test_what_leaves_for_the_internet_is_marked_as_cloud() -> None:
     assert standing["far"].is_cloud
     assert clouds == {"far", "ollama"}
     assert model.is_cloud
-
-
-async def test_of_two_wishes_during_a_load_the_later_one_counts(serve: Serve) -> None:
-    servers = {name: await serve("tiny") for name in "abc"}
-    never = asyncio.Event()
-
-    def slow(server: FakeServer) -> None:
-        server.changes[MODELS] = lambda reply: Reply(reply.body, wait=never)
-
-    async with managed(*(Endpoint(name, "vllm", one.url) for name, one in servers.items())) as made:
-        slow(servers["a"])
-        loads = [asyncio.create_task(made.manager.load(ModelRef("a", "tiny")))]
-        await asyncio.sleep(0.05)
-        loads += [asyncio.create_task(made.manager.load(ModelRef(name, "tiny"))) for name in "bc"]
-        await asyncio.wait(loads)
-        assert [one.exception() is None for one in loads] == [False, False, True]
-        assert made.manager.state.ref == ModelRef("c", "tiny")
-        assert [str(state.ref) for state in made.states if state.loaded] == ["c:tiny"]

@@ -62,7 +62,7 @@ def test_a_found_server_answers_breaks_and_answers_again(tmp_path: Path, beside:
         program.do("choose", name="modelPicker", path=["Ollama", "qwen3:8b"])
         program.until(lambda: program.do("read", name="modelPicker").startswith("qwen3:8b"))
         answer = program.converse("What is a hearth?")
-        assert answer["state"] == "complete"
+        assert answer["state"] == "complete", answer
         assert answer["text"]
         half = {"message": {"role": "assistant", "content": "It is half"}, "done": False}
         beside.server.enqueue("/api/chat", ndjson(half, cut=True))
@@ -84,7 +84,7 @@ def test_a_found_server_answers_breaks_and_answers_again(tmp_path: Path, beside:
         again.wait_until_ready()
         again.until(lambda: again.do("read", name="modelPicker").startswith("qwen3:8b"))
         answer = again.converse("Are you there?")
-        assert answer["state"] == "complete"
+        assert answer["state"] == "complete", answer
         again.close()
     finally:
         if again.process.poll() is None:

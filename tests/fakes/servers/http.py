@@ -248,8 +248,10 @@ async def _first(gone: asyncio.Future[None], event: asyncio.Event) -> None:
     """Waits for the event, or for the client to go."""
     held = asyncio.ensure_future(event.wait())
     either: list[asyncio.Future[Any]] = [gone, held]
-    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-    held.cancel()
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        held.cancel()
 
 
 async def _ended(watch: asyncio.Future[None]) -> None:
