@@ -10,7 +10,8 @@ run: setup-run ## set everything up and open the window (make run FILE=model.ggu
 
 test: setup-dev ## set everything up and run the tests with coverage
 	@$(PYTHON_BIN) -m coverage erase
-	@$(PYTHON_BIN) -m pytest --cov --cov-report=
+	@$(PYTHON_BIN) -m pytest --cov --cov-report= -n auto --dist worksteal tests/unit tests/adapters tests/ui
+	@$(PYTHON_BIN) -m pytest --cov --cov-append --cov-report= tests/e2e
 	@$(PYTHON_BIN) -m coverage report
 
 test-transformers: setup-transformers ## test the extra that runs Hugging Face models

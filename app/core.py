@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from app import net
 from app import paths as places
 from app.credentials import Credentials
 from app.errors import Misconfigured, NoModel
+from app.gguf import Header
 from app.library import catalog, finding, starter
 from app.library.catalog import Library
 from app.library.database import LibraryDatabase
@@ -21,20 +23,24 @@ from app.llm.discovery import binaries
 from app.llm.discovery import service as discovery
 from app.llm.hosting import ServerHost
 from app.llm.manager import LLMManager
+from app.llm.optimizer.remembered import Remembered
+from app.llm.optimizer.survey import Survey
+from app.llm.optimizer.wishes import Wishes
 from app.llm.providers import kinds, local
 from app.llm.providers.factory import ProviderFactory
 from app.llm.providers.interface import Provider
+from app.llm.providers.local_plans import LocalPlans, Subject
 from app.llm.providers.policies.breaker import CircuitBreaker
 from app.llm.providers.policies.rate_limit import RateLimited
 from app.llm.providers.policies.retry import Patience, Retrying
 from app.llm.registry import Registry
 from app.llm.runner.preflight import Preflight
-from app.llm.runner.queued import QueuedRunner, create_engine
+from app.llm.runner.queued import QueuedRunner, create_engine, engine_build
 from app.llm.runner.worker import Worker
 from app.llm.setup import ProviderSetup
 from app.llm.usage import UsageLedger
 from app.paths import Paths
-from app.schema import Adapter, Endpoint, ModelRef
+from app.schema import Adapter, Endpoint, LoadPlan, ModelRef
 from app.settings import STARTER, SettingsFile
 
 
@@ -52,6 +58,7 @@ class Core:
     host: ServerHost
     adapters: dict[str, tuple[Adapter, ...]]  # by model path; they stand before the settings' own
     credentials: Credentials
+    plans: LocalPlans  # of the models in this process
     library: Library
     trash: Trash
     access: Access  # to Hugging Face
@@ -78,12 +85,16 @@ def build(paths: Paths) -> Core:
     lock.closed = settings.settings.providers.stay_offline
     credentials = Credentials()
 
-    def optimize() -> bool:
-        return settings.settings.models.optimize
-
     runner = QueuedRunner(worker)
+    survey = Survey(engine_build)
+
+    def wishes(_model: str) -> Wishes:
+        return Wishes(optimize=settings.settings.models.optimize)
+
+    remembered = Remembered(paths.data / "plans.json", metadata.version("llama-cpp-python"))
+    plans = LocalPlans(survey, remembered, wishes)
     here = local.LocalProvider(
-        runner, Preflight(paths.preflight), library.infos, adapters, optimize, library.used
+        runner, Preflight(paths.preflight), library.infos, plans, adapters, library.used
     )
     factory = ProviderFactory(
         kinds.makers(lock),
@@ -101,7 +112,12 @@ def build(paths: Paths) -> Core:
         lambda: ModelRef.parse(settings.settings.models.embedding),
     )
     setup = ProviderSetup(settings, credentials, registry, factory, lock)
-    host = ServerHost(paths.data / "servers", registry, optimize)
+
+    def planned(header: Header) -> LoadPlan | None:
+        optimizes = settings.settings.models.optimize
+        return plans.made(Subject(header)) if optimizes else None
+
+    host = ServerHost(paths.data / "servers", registry, planned)
 
     async def token() -> str:
         return await credentials.get(TOKEN_KEY)
@@ -118,6 +134,7 @@ def build(paths: Paths) -> Core:
         host=host,
         adapters=named,
         credentials=credentials,
+        plans=plans,
         library=library,
         trash=Trash(database),
         access=access,

@@ -273,6 +273,29 @@ class Hardware:
     available_memory: int
 
 
+@dataclass(frozen=True, slots=True)
+class EngineDevice:
+    """A device that the installed llama.cpp can compute on; memory in bytes."""
+
+    name: str  # CUDA0, Vulkan0, CPU, …
+    description: str  # what its maker calls it
+    backend: str  # CUDA, Vulkan, ROCm, Metal, SYCL, CPU, …
+    is_gpu: bool
+    is_integrated: bool = False  # into the processor, whose memory it shares
+    free: int | None = None
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineBuild:
+    """What the installed llama.cpp was built for."""
+
+    version: str  # of llama-cpp-python
+    can_offload: bool  # layers to GPUs
+    backends: tuple[str, ...] = ()  # that it has, with or without a device: CUDA, CPU, …
+    devices: tuple[EngineDevice, ...] = ()
+
+
 MAX_SCALE = 10.0  # of an adapter, either way; beyond it nothing but noise is left
 
 
@@ -282,6 +305,15 @@ class Adapter:
 
     path: str
     scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a plan has what it has."""
+
+    choice: str  # the plan's field, such as n_threads
+    sentence: str
+    is_notice: bool = False  # the person is told of it: something is less than was wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,11 +330,18 @@ class LoadPlan:
     n_batch: int = 2048
     n_ubatch: int = 512
     n_gpu_layers: int = -1  # all of them, where llama.cpp was built with a GPU back end
+    tensor_split: tuple[float, ...] = ()  # the share of each GPU; (): by their free memory
+    cpu_expert_layers: int = 0  # so many first layers keep their experts in the computer's memory
+    type_k: str = "f16"  # of the KV cache: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0 or iq4_nl
+    type_v: str = "f16"
     flash_attention: bool = True
     use_mmap: bool = True
+    use_mlock: bool = False  # the weights are kept from being swapped out
+    use_numa: bool = False  # threads are spread over the processor's memory nodes
     extra_buffers: bool = True  # weights repacked for AMX and the like
     adapters: tuple[Adapter, ...] = ()
     for_embedding: bool = False  # it turns texts into vectors, and gets no context for a chat
+    reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +378,8 @@ class LoadedModel:
     device: str = "CPU"
     notice: str = ""  # for instance that its chat template is missing
     adapters: tuple[Adapter, ...] = ()  # that were loaded with it
+    plan: LoadPlan | None = None  # of a model in this process
+    memory: int = 0  # bytes that the plan takes by its estimate, on all devices
 
     @property
     def is_here(self) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
-VERSION = 2
-SECRET_PARAMETERS = ("key", "api_key", "apikey", "api-key", "token", "access_token", "password")
+from app import secrecy
+
+VERSION = 3
+_ADDRESSES = ("url", "proxy")
 
 
 def migrated(data: dict[str, Any]) -> list[str]:
@@ -21,19 +22,28 @@ def migrated(data: dict[str, Any]) -> list[str]:
         raise ValueError(f"version {version}")
     said: list[str] = []
     for step in STEPS[version - 1 :]:
-        said += step(data)
+        said += [sentence for sentence in step(data) if sentence not in said]
     data["version"] = VERSION
     return said
 
 
 def without_secrets(data: dict[str, Any]) -> list[str]:
     """1 to 2: keys and passwords of providers left the file; each is to be entered once more."""
+    return _without(data, ("query",))
+
+
+def without_secret_headers(data: dict[str, Any]) -> list[str]:
+    """2 to 3: headers that hold keys left the file too, and keys in an address."""
+    return _without(data, ("headers", "query"))
+
+
+def _without(data: dict[str, Any], pairs: tuple[str, ...]) -> list[str]:
     providers = data.get("providers")
     configured = providers.get("configured") if isinstance(providers, dict) else None
     names = [
         str(one.get("name"))
         for one in (configured if isinstance(configured, list) else [])
-        if isinstance(one, dict) and _cleaned(one)
+        if isinstance(one, dict) and _cleaned(one, pairs)
     ]
     if not names:
         return []
@@ -42,29 +52,24 @@ def without_secrets(data: dict[str, Any]) -> list[str]:
     return [said + "enter it once more as the provider's key."]
 
 
-def _cleaned(provider: dict[str, Any]) -> bool:
+def _cleaned(provider: dict[str, Any], pairs: tuple[str, ...]) -> bool:
     """Whether a secret was taken out of a provider."""
-    before = (dict(provider), dict(provider.get("query") or {}))
-    query = provider.get("query")
-    if isinstance(query, dict):
-        provider["query"] = {
-            name: value for name, value in query.items() if name.lower() not in SECRET_PARAMETERS
-        }
-    for field in ("url", "proxy"):
+    before = dict(provider)
+    for field in pairs:
+        held = provider.get(field)
+        if isinstance(held, dict):
+            provider[field] = {
+                name: value
+                for name, value in held.items()
+                if not secrecy.is_secret(str(name), str(value))
+            }
+    for field in _ADDRESSES:
         if isinstance(provider.get(field), str):
-            provider[field] = _bare(provider[field])
-    return (dict(provider), dict(provider.get("query") or {})) != before
+            provider[field] = secrecy.bare(provider[field])
+    return provider != before
 
 
-def _bare(url: str) -> str:
-    """An address without its password."""
-    try:
-        parts = urlsplit(url)
-        if not parts.password:
-            return url
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-    except ValueError:
-        return url
-
-
-STEPS: tuple[Callable[[dict[str, Any]], list[str]], ...] = (without_secrets,)
+STEPS: tuple[Callable[[dict[str, Any]], list[str]], ...] = (
+    without_secrets,
+    without_secret_headers,
+)

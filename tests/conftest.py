@@ -26,6 +26,21 @@ for _name in ("HEARTH_HOME", "HF_ENDPOINT", "QT_SCALE_FACTOR"):
 STORIES = Path(__file__).parents[2] / "shared" / "models" / "stories260K.gguf"
 THREAD_GRACE = 2.0  # seconds for a thread that is ending
 
+
+def _keep_to_one_core() -> None:
+    """Of workers beside each other each has a core of its own (pytest-xdist).
+
+    llama.cpp's threads wait for each other by spinning: on cores that two workers share, an answer
+    would take a hundred times as long.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if worker.startswith("gw") and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker[2:]) % len(cores)]})
+
+
+_keep_to_one_core()
+
 if os.environ.get("HEARTH_TEST_WITHOUT_QT"):
 
     class _NoQt:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace) -> int:
     """The exit code of the command in `options`."""
+    console.take_any_text()
     try:
         return _command(options.command)(options)
     except UsageError as error:
@@ -65,6 +66,10 @@ def _command(name: str) -> Callable[[argparse.Namespace], int]:
         from app.cli import serve_status
 
         return serve_status.run
+    if name == "hardware":
+        from app.cli import hardware
+
+        return hardware.run
     from app.cli import doctor
 
     return doctor.run

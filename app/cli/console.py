@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -14,16 +15,24 @@ from app.schema import LoadProgress, LoadStage
 USUAL_WIDTH = 80  # characters, where a terminal does not tell its own
 
 
+def take_any_text() -> None:
+    """Has signs that the terminal or a pipe cannot take become question marks, and not an error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
 def say(text: str = "") -> None:
     """A line for the person, on standard error."""
     print(text, file=sys.stderr, flush=True)
 
 
 def complain(error: HearthError) -> None:
-    """An error and its remedy."""
-    say(f"hearth: {error.message}")
+    """An error and its remedy; what a file's name in it would do to a terminal is left out."""
+    from app.library.stores import names
+
+    say(f"hearth: {names.readable(error.message)}")
     if error.remedy:
-        say(f"        {error.remedy}")
+        say(f"        {names.readable(error.remedy)}")
 
 
 def show(line: str = "") -> None:
@@ -50,7 +59,7 @@ def print_json(value: Any) -> None:
     """
     text = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
     try:
-        text.encode(sys.stdout.encoding or "utf-8")
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
         text = json.dumps(_finite(value), indent=2, allow_nan=False)
     print(text)

@@ -14,12 +14,12 @@ from app.cli.model_fetch import fetch
 from app.cli.parser import EXIT_DONE, EXIT_INTERRUPTED
 from app.errors import ApiError, UsageError
 from app.library import shelf
+from app.library.describing import VERDICTS, judgement
 from app.library.hub import environment
 from app.library.hub.access import TOKEN_KEY
 from app.library.hub.client import MAIN, Sort, Wanted
 from app.library.hub.verdict import Verdict, by_size
 from app.library.records import HubModel, Kind
-from app.ui.library.facts import VERDICTS, judgement
 
 if TYPE_CHECKING:
     import argparse

@@ -13,13 +13,13 @@ from app import gguf, paths
 from app.cli import console, model_names, models, session
 from app.cli.parser import EXIT_DONE
 from app.errors import ModelFileError, NoModel
-from app.library import catalog, details, grouping, shelf
+from app.library import catalog, describing, details, finding, grouping, shelf
+from app.library.absent import AWAY
 from app.library.facts import read as read_facts
 from app.library.records import LibraryModel, Presence
 from app.library.stores import names
-from app.library.stores.store import Look
+from app.library.stores.store import Look, has_file
 from app.schema import ModelRef
-from app.ui.library import facts
 
 if TYPE_CHECKING:
     import argparse
@@ -40,8 +40,13 @@ def show(options: argparse.Namespace) -> int:
         _show_server(elsewhere, as_json=options.json)
         return EXIT_DONE
     if model.presence is Presence.AWAY:
-        raise ModelFileError(model.problem or f"“{model.name}” is not there now.", "", "")
-    known = details.read(model.path, texts)
+        name = names.shown(model.name)
+        raise ModelFileError(
+            f"“{name}” is not there now: {names.shown(model.path)}",
+            "Connect its drive first." if model.problem == AWAY else model.problem,
+        )
+    parts = model.files if model.presence is Presence.HERE else ()
+    known = details.read(model.path, texts, parts)
     if options.json:
         console.print_json(_as_json(model, known))
     else:
@@ -52,15 +57,15 @@ def show(options: argparse.Namespace) -> int:
 def _find(options: argparse.Namespace) -> tuple[LibraryModel, Texts]:
     """The model, and the files in which its program keeps more about it.
 
-    A file is read as it is: that takes no look at the whole library.
+    A file that is not in the library is read as it is.
     """
     path = model_names.path_of(options.model)
-    if path.is_file():
-        return _of_file(path), ()
     library = cores.build(paths.find(options.home)).library
     try:
         model = model_names.find(library.scan().models, options.model)
     except NoModel:
+        if has_file(path):
+            return _of_file(path), ()
         if path.suffix.lower() == catalog.SUFFIX:
             gguf.read(path)  # it says why it cannot
         raise
@@ -70,13 +75,8 @@ def _find(options: argparse.Namespace) -> tuple[LibraryModel, Texts]:
 def _of_file(path: Path) -> LibraryModel:
     """A file as a model, with the other parts of a split one. Raises ModelFileError."""
     gguf.read(path)
-    part, look = names.part(path.name), Look()
-    wanted = {path}
-    if part is not None:
-        base, _, count = part
-        every = (names.part_name(base, number + 1, count) for number in range(count))
-        wanted |= {path.with_name(name) for name in every}
-    found = [file for each in sorted(wanted) if (file := look.file(each)) is not None]
+    look = Look()
+    found = [file for each in finding.parts(path) if (file := look.file(each)) is not None]
     group = grouping.groups(found)[0]
     return grouping.model(group, {file.path: read_facts(file.path) for file in group.files})
 
@@ -85,9 +85,12 @@ async def _on_server(options: argparse.Namespace) -> ModelInfo | None:
     """A model of a server that is called so, in full or by its name alone."""
     ref, wanted = ModelRef.parse(options.model), options.model.casefold()
     async with session.opened(paths.find(options.home)) as core:
-        if core.settings.settings.providers.discover:
-            await core.manager.servers()
-        listed = models.on_servers(await core.manager.models())
+        try:
+            if core.settings.settings.providers.discover:
+                await core.manager.servers()
+            listed = models.on_servers(await core.manager.models())
+        finally:
+            core.library.close()
     named = [one for one in listed if wanted in (one.name.casefold(), one.ref.model.casefold())]
     return next(iter([one for one in listed if one.ref == ref] or named), None)
 
@@ -112,7 +115,7 @@ def _print(model: LibraryModel, known: details.Details) -> None:
     _print_pairs(
         [
             ("Name", model.name),
-            *(pair for pair in facts.lines(model, fit, now) if pair[0] != FOLDER),
+            *(pair for pair in describing.lines(model, fit, now) if pair[0] != FOLDER),
             *(("Path", names.shown(file)) for file in model.files),
             ("GGUF version", str(known.version)),
             ("Tensors", _tensors(known)),
@@ -120,9 +123,9 @@ def _print(model: LibraryModel, known: details.Details) -> None:
     )
     print()
     for entry in known.entries:
-        print(f"{entry.key} = {entry.shown}")
+        print(f"{names.shown(entry.key)} = {names.shown(entry.shown)}")
     for title, text in known.texts:
-        print(f"\n{title}:\n{text}")
+        print(f"\n{title}:\n{names.readable(text)}")
 
 
 def _tensors(known: details.Details) -> str:
@@ -133,7 +136,7 @@ def _tensors(known: details.Details) -> str:
 def _print_pairs(pairs: Sequence[tuple[str, str]]) -> None:
     width = max(len(name) for name, _ in pairs)
     for name, value in pairs:
-        print(f"{name:{width}}  {value}")
+        print(f"{name:{width}}  {names.shown(value)}")
 
 
 def _as_json(model: LibraryModel, known: details.Details) -> dict[str, Any]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from app import paths, wording
 from app.cli import console, session
 from app.cli.parser import EXIT_DONE
-from app.library import catalog, shelf
+from app.library import catalog, describing, shelf
 from app.library.stores import names
 from app.llm.providers import local
-from app.ui.library import facts
 
 if TYPE_CHECKING:
     import argparse
@@ -69,12 +69,15 @@ def show_list(options: argparse.Namespace) -> int:
 
 async def _read(options: argparse.Namespace) -> tuple[Snapshot, Sequence[ModelInfo], str]:
     async with session.opened(paths.find(options.home)) as core:
-        if core.settings.settings.providers.discover:
-            await core.manager.servers()
-        # Looked at before the manager asks, who would not wait for the first look at a slow disk.
-        snapshot = await asyncio.to_thread(core.library.scan)
-        models = await core.manager.models()
-        return snapshot, on_servers(models), names.shown(core.paths.models)
+        try:
+            if core.settings.settings.providers.discover:
+                await core.manager.servers()
+            # Looked at before the manager asks, who would not wait for a first look at a slow disk.
+            snapshot = await asyncio.to_thread(core.library.scan)
+            models = await core.manager.models()
+            return snapshot, on_servers(models), names.shown(core.paths.models)
+        finally:
+            core.library.close()  # a look that goes on ends early when the person stops it
 
 
 def on_servers(models: Sequence[ModelInfo]) -> list[ModelInfo]:
@@ -89,8 +92,9 @@ def fit(model: LibraryModel, computer: Hardware) -> shelf.Fit | None:
 
 def _line(model: LibraryModel, computer: Hardware) -> str:
     """Name, facts and path, with tabs between them."""
-    state = facts.state(model, fit(model, computer))
-    known = " · ".join(filter(None, (facts.line(model), state)))
+    state = describing.state(model, fit(model, computer))
+    more = describing.more(model, datetime.now().astimezone())
+    known = " · ".join(filter(None, (describing.line(model), more, state)))
     return "\t".join((_plain(catalog.info(model).title), known, _plain(model.path)))
 
 
@@ -107,7 +111,9 @@ def _server_line(model: ModelInfo) -> str:
         f"{model.trained_context:,} tokens" if model.trained_context else "",
         "does not answer now" if model.is_stale else "",
     ]
-    return f"{model.title}\t{' · '.join(filter(None, known))}\t{model.ref}"
+    return "\t".join(
+        (_plain(model.title), _plain(" · ".join(filter(None, known))), _plain(model.ref))
+    )
 
 
 def server_json(info: ModelInfo) -> dict[str, Any]:

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from app.schema import Adapter
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
-COMMANDS = ("ask", "chat", "models", "providers", "serve-status", "doctor", processes.PREFLIGHT)
+COMMANDS = (
+    "ask", "chat", "models", "providers", "serve-status", "hardware", "doctor", processes.PREFLIGHT
+)  # fmt: skip
 DESCRIPTION = "Talk to language models on your own computer, offline."
 EPILOG = """commands:
   hearth [FILE.gguf]     open the window, with that model loading
@@ -24,6 +26,7 @@ EPILOG = """commands:
   hearth models pull R   fetch a model from Hugging Face (search finds one)
   hearth providers       the servers and services that models can come from
   hearth serve-status    the model servers that Hearth has started
+  hearth hardware        what this computer has for models, and what of it can be used
   hearth doctor          check this installation
 
 Each has its own help: hearth ask --help. Exit codes: 0 done, 1 failed, 2 usage, 130 interrupted."""
@@ -185,6 +188,14 @@ def _serve_status() -> argparse.ArgumentParser:
     return parser
 
 
+def _hardware() -> argparse.ArgumentParser:
+    parser = _new(
+        "hardware", "What this computer has for models: processor, memory, graphics cards."
+    )
+    parser.add_argument("--json", action="store_true", help="print as JSON")
+    return parser
+
+
 def _doctor() -> argparse.ArgumentParser:
     parser = _new("doctor", "Check this installation: each line is ok, or says what mends it.")
     parser.add_argument("--json", action="store_true", help="print as JSON")
@@ -263,6 +274,7 @@ _PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "models": _models,
     "providers": _providers,
     "serve-status": _serve_status,
+    "hardware": _hardware,
     "doctor": _doctor,
     processes.PREFLIGHT: _preflight,
 }

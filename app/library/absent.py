@@ -45,7 +45,7 @@ class Memory:
             path: made
             for path, values in known.items()
             if path not in here
-            and _is_behind(path, look.blocked)
+            and look.is_blocked(path)
             and (made := _restored(path, values)) is not None
         }
         self._keep(known, here, away)
@@ -107,10 +107,6 @@ def mount_point(folder: Path) -> str:
     while not os.path.ismount(place) and place != place.parent:
         place = place.parent
     return str(place)
-
-
-def _is_behind(path: Path, blocked: set[Path]) -> bool:
-    return bool(blocked) and not blocked.isdisjoint((path, *path.parents))
 
 
 def _remembered(model: LibraryModel) -> dict[str, Any]:

@@ -61,12 +61,10 @@ class Library:
         with self._scanning:
             wanted = self._sought()
             look, files = find(wanted, self._places, self._is_closed.is_set)
-            groups = grouping.groups(files)
-            known = self._facts.of(
-                (file for group in groups for file in group.files), self._is_closed.is_set
-            )
+            groups, known = self._read(files)
             if self._is_closed.is_set():
                 return self.last
+            look.check_ways()
             self._files = {group.first.path: group.first for group in groups}
             found = self._with_memories(_models(groups, known))
             away = self._memory.absent(look, wanted.folders, found)
@@ -77,6 +75,19 @@ class Library:
             problems = tuple(dict.fromkeys(look.problems))
             self.last = Snapshot(tuple(ordered), problems)
             return self.last
+
+    def _read(
+        self, files: Sequence[StoreFile]
+    ) -> tuple[list[grouping.Group], dict[Path, facts.Facts]]:
+        """The files by models, and their facts; without those that went away meanwhile."""
+        while True:
+            groups = grouping.groups(files)
+            wanted = [file for group in groups for file in group.files]
+            known = self._facts.of(wanted, self._is_closed.is_set)
+            gone = {file.path for file in wanted if file.path not in known}
+            if not gone or self._is_closed.is_set():
+                return groups, known
+            files = [file for file in files if file.path not in gone]
 
     def infos(self) -> list[ModelInfo]:
         """The models that can be loaded now, as the manager lists them; looks at the disk."""
@@ -98,7 +109,11 @@ class Library:
 
     def fetched(self, path: Path, source: Source) -> None:
         """Writes down from where Hearth has fetched a file, which is then Hearth's own."""
-        size = path.stat().st_size
+        try:
+            size = path.stat().st_size
+        except OSError as error:
+            _LOG.info("%s is gone already: %s", path, error)
+            return
         self.database.write(Table.SOURCES, {path: Row(dataclasses.astuple(source), size)})
 
     def source(self, path: Path) -> Source | None:
@@ -141,11 +156,7 @@ class Library:
         kept = {file for model in away for file in model.files}
 
         def is_gone(path: Path) -> bool:
-            return (
-                path not in known
-                and path not in kept
-                and look.blocked.isdisjoint((path, *path.parents))
-            )
+            return path not in known and path not in kept and not look.is_blocked(path)
 
         self._facts.forget(is_gone)
 

@@ -38,14 +38,18 @@ class Details:
     texts: tuple[tuple[str, str], ...] = ()  # titles and texts, such as Ollama's template
 
 
-def read(path: Path, texts: Iterable[tuple[str, Path]] = ()) -> Details:
-    """The details of a file; `texts` are titles and files of more. Raises ModelFileError."""
+def read(path: Path, texts: Iterable[tuple[str, Path]] = (), parts: Iterable[Path] = ()) -> Details:
+    """The details of a file; `texts` are titles and files of more, `parts` those of a split model.
+
+    Raises ModelFileError.
+    """
     header = gguf.read(path)
-    types = Counter(tensor.type_id for tensor in header.tensors)
+    headers = [header, *(gguf.read(part) for part in parts if part != path)]
+    types = Counter(tensor.type_id for each in headers for tensor in each.tensors)
     return Details(
         version=header.version,
         entries=tuple(entry(key, value) for key, value in header.metadata.items()),
-        tensors=len(header.tensors),
+        tensors=types.total(),
         tensor_types=tuple(
             (TENSOR_TYPES[number][0] if number in TENSOR_TYPES else f"type {number}", count)
             for number, count in types.most_common()

@@ -12,9 +12,10 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from app.library import removal
 from app.library.database import LibraryDatabase, Row, Table
 from app.library.records import Duplicate, LibraryModel, Presence
-from app.library.stores.store import Identity, identity_of
+from app.library.stores.store import Identity, has_folder, identity_of
 
 SAMPLE = 64 << 10  # bytes at the beginning, in the middle and at the end
 STEP = 8 << 20  # bytes between two looks at whether to stop
@@ -67,11 +68,21 @@ def search(
     ]
     hasher = _Hasher(database, sum(sizes[path] for path in alike), report, is_stopped)
     found = [
-        Duplicate(digest, sizes[same[0]], tuple(same))
-        for same in _several(alike, hasher.digest)
-        if (digest := hasher.digest(same[0]))
+        Duplicate(digest, sizes[same[0]], tuple(same), _freed(sizes[same[0]], same))
+        for digest, same in _grouped(alike, hasher.digest).items()
     ]
-    return tuple(sorted(found, key=lambda each: (-each.could_be_freed, each.files)))
+    hasher.forget()
+    worth = [each for each in found if each.could_be_freed]
+    return tuple(sorted(worth, key=lambda each: (-each.could_be_freed, each.files)))
+
+
+def _freed(size: int, files: Sequence[Path]) -> int:
+    """The bytes that are free when all but one of them go.
+
+    Nothing is free after a link, or after one of several names that a file has.
+    """
+    weighty = sum(removal.freed(removal.with_blobs(file)) > 0 for file in files)
+    return size * min(len(files) - 1, weighty)
 
 
 def _distinct(files: Iterable[Path]) -> dict[Path, int]:
@@ -94,12 +105,17 @@ def _distinct(files: Iterable[Path]) -> dict[Path, int]:
 
 def _several(files: Iterable[Path], key: Callable[[Path], Key | None]) -> list[list[Path]]:
     """Groups of at least two files that have the same key; those without one are left out."""
+    return list(_grouped(files, key).values())
+
+
+def _grouped(files: Iterable[Path], key: Callable[[Path], Key | None]) -> dict[Key, list[Path]]:
+    """The same by their keys."""
     groups: defaultdict[Key, list[Path]] = defaultdict(list)
     for file in files:
         value = key(file)
         if value is not None:
             groups[value].append(file)
-    return [group for group in groups.values() if len(group) > 1]
+    return {value: group for value, group in groups.items() if len(group) > 1}
 
 
 def _sample(file: Path) -> bytes | None:
@@ -159,6 +175,14 @@ class _Hasher:
         self._known[file] = made
         self._database.write(Table.HASHES, {file: made})
         return str(made.value)
+
+    def forget(self) -> None:
+        """Drops what is remembered of files that are gone; of those that are away it stays."""
+        gone = [
+            path for path in self._known if not os.path.lexists(path) and has_folder(path.parent)
+        ]
+        if gone:
+            self._database.write(Table.HASHES, {}, gone)
 
     def _advance(self, count: int) -> None:
         self._done = min(self._total, self._done + count)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -32,22 +33,28 @@ class FactBook:
     def of(
         self, files: Iterable[StoreFile], is_stopped: Callable[[], bool] = lambda: False
     ) -> dict[Path, Facts]:
-        """The facts of each file: remembered, else read, which takes milliseconds for each."""
+        """The facts of each file: remembered, else read, which takes milliseconds for each.
+
+        Those that are gone when they are to be read are left out.
+        """
         known = self._load()
         found: dict[Path, Facts] = {}
         news: dict[Path, Row] = {}
         for file in files:
-            if file.presence is not Presence.HERE:
-                found[file.path] = Facts(name=names.title(file.path))
-                continue
             at = known.get(file.path)
             if at is not None and at[:2] == (file.size, file.mtime_ns):
                 found[file.path] = at[2]
                 continue
+            if file.presence is not Presence.HERE:
+                found[file.path] = Facts(name=names.title(file.path))
+                continue
             if is_stopped():
                 break
-            made = found[file.path] = self._read(file)
-            if made.is_final:
+            made = self._read(file)
+            if not made.is_readable and not os.path.lexists(file.path):
+                continue
+            found[file.path] = made
+            if made.is_final and made.is_readable:
                 known[file.path] = (file.size, file.mtime_ns, made)
                 value = {"version": facts.VERSION, **made.as_json()}
                 news[file.path] = Row(value, file.size, file.mtime_ns)

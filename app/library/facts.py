@@ -12,10 +12,10 @@ from app import gguf
 from app.errors import ModelFileError
 from app.library.records import Kind
 from app.library.stores import names
-from app.llm.optimizer import plan
+from app.llm.optimizer import purpose
 
 LONGEST_NAME, LONGEST_TEXT = 200, 2_000  # characters
-VERSION = 1  # of how facts are drawn from a header
+VERSION = 2  # of how facts are drawn from a header
 EMBEDDING_POOLING = (1, 2, 3)  # mean, CLS, last; llama.h, enum llama_pooling_type
 # Models of other programs (stable-diffusion.cpp, whisper.cpp), and helpers of language models.
 OTHER_ARCHITECTURES = frozenset((
@@ -55,6 +55,7 @@ class Facts:
     width: int = 0  # a model's embedding length, or that of the models a projector is for
     problem: str = ""  # why the file cannot be used
     is_final: bool = True  # else the file is being written
+    is_readable: bool = True  # else the disk or its owner refused, which may pass
 
     def as_json(self) -> dict[str, Any]:
         """For the database; what is usual is left out."""
@@ -77,7 +78,8 @@ def read(path: Path) -> Facts:
     try:
         header = gguf.read(path)
     except ModelFileError as error:
-        return Facts(problem=str(error), name=names.title(path))
+        is_readable = not isinstance(error.__cause__, OSError)
+        return Facts(problem=str(error), name=names.title(path), is_readable=is_readable)
     return of(header)
 
 
@@ -110,9 +112,9 @@ def kind_of(header: gguf.Header) -> Kind:
     if kind is not Kind.CHAT:
         return kind
     pooling = header.shape("pooling_type")
-    if pooling == plan.RERANKING:
+    if pooling == purpose.RERANKING:
         return Kind.OTHER
-    if plan.is_encoder(header) or pooling in EMBEDDING_POOLING:
+    if purpose.is_encoder(header) or pooling in EMBEDDING_POOLING:
         return Kind.EMBEDDING
     is_part = header.integer("split.count") > 1
     is_anonymous = not header.architecture and "tokenizer.ggml.model" not in header.metadata
@@ -173,8 +175,7 @@ def _width(header: gguf.Header, kind: Kind) -> int:
 
 def one_line(text: str, longest: int = LONGEST_NAME) -> str:
     """A text of a stranger's as it can be shown: printable, in one line, and not endless."""
-    start = text[: 4 * longest]
-    return " ".join("".join(c if c.isprintable() else " " for c in start).split())[:longest]
+    return " ".join(names.UNSAFE.sub(" ", text[: 4 * longest]).split())[:longest]
 
 
 def _licence(header: gguf.Header) -> str:

@@ -54,6 +54,7 @@ def find(
     owners = programs.Owners(stores)
     look = Look(programs.SHAPES, owners, is_stopped)
     for store in stores:
+        look.enter(store.folder)
         look.claim(store.folder, functools.partial(store.program.read, look, store.folder))
     found: list[StoreFile] = []
     for folder in wanted.own:
@@ -89,8 +90,13 @@ def _note_absence(look: Look, store: programs.Store, home: Path) -> None:
         return
     if _is_there(folder):
         look.entries(folder, store.program.name)
-    elif is_link(folder) or not folder.is_relative_to(home):
+    elif _is_behind_link(folder) or not folder.is_relative_to(home):
         look.blocked.add(folder)
+
+
+def _is_behind_link(folder: Path) -> bool:
+    """Whether it, or a folder on the way to it, is a link that leads nowhere now."""
+    return any(is_link(each) and not has_folder(each) for each in (folder, *folder.parents))
 
 
 def _is_there(path: Path) -> bool:
@@ -118,20 +124,25 @@ def _recent(look: Look, recent: Iterable[Path], known: set[Path]) -> Iterator[St
 
 def _beside(path: Path) -> list[Path]:
     """The other parts of a split model, and projectors in the same folder."""
+    projectors = [each for each in _listed(path.parent) if "mmproj" in each.name.lower()]
+    return [each for each in (*parts(path), *projectors) if each != path]
+
+
+def parts(path: Path) -> list[Path]:
+    """The parts of a split model that lie beside one of them, and the first wherever they are."""
     part = names.part(path.name)
-    parts: list[Path] = []
-    if part is not None:
-        base, _, count = part
-        parts = [
-            path.with_name(names.part_name(base, number + 1, count)) for number in range(count)
-        ]
+    if part is None:
+        return [path]
+    base, _, count = part
+    first = path.with_name(names.part_name(base, 1, count))
+    here = [each for each in _listed(path.parent) if names.is_part_of(each.name, base, count)]
+    return sorted({first, path, *here})
+
+
+def _listed(folder: Path) -> list[Path]:
+    """The model files in a folder, by name."""
     try:
-        with os.scandir(path.parent) as entries:
-            beside = sorted(
-                Path(entry.path)
-                for entry in entries
-                if "mmproj" in entry.name.lower() and names.is_model(entry.name)
-            )
+        with os.scandir(folder) as entries:
+            return sorted(Path(entry.path) for entry in entries if names.is_model(entry.name))
     except OSError:
-        beside = []
-    return [each for each in (*parts, *beside) if each != path]
+        return []

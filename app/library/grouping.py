@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.library.facts import Facts
+from app.library.facts import Facts, one_line
 from app.library.records import Kind, LibraryModel, Presence
 from app.library.stores import names
 from app.library.stores.store import Identity, StoreFile, is_link
@@ -105,14 +106,14 @@ def model(group: Group, facts: dict[Path, Facts]) -> LibraryModel:
     return LibraryModel(
         path=file.path,
         files=tuple(each.path for each in group.files),
-        name=file.name or first.name or names.title(file.path),
+        name=one_line(file.name) or first.name or names.title(file.path),
         kind=_kind(group, first),
         size=sum(each.size for each in group.files),
         architecture=first.architecture,
         parameters=sum(each.parameters for each in known),
         quantisation=next((each.quantisation for each in known if each.quantisation), ""),
         trained_context=first.trained_context,
-        licence=first.licence or file.licence,
+        licence=first.licence or one_line(file.licence),
         description=first.description,
         features=first.features,
         program=file.program,
@@ -149,8 +150,11 @@ def _state(group: Group, known: Sequence[Facts]) -> tuple[Presence, str]:
 
 def _missing(group: Group) -> str:
     here = {file.path.name.lower() for file in group.files}
-    wanted = [names.part_name(group.base, number + 1, group.count) for number in range(group.count)]
-    missing = [names.shown(name) for name in wanted if name.lower() not in here]
-    listed = ", ".join(missing[:SHOWN_PARTS]) + (" …" if len(missing) > SHOWN_PARTS else "")
-    verb = "is" if len(missing) == 1 else "are"
-    return f"{len(missing)} of its {group.count} parts {verb} missing: {listed}"
+    wanted = (names.part_name(group.base, number + 1, group.count) for number in range(group.count))
+    missing = (names.shown(name) for name in wanted if name.lower() not in here)
+    count = group.count - len(group.files)  # a stranger's name may claim very many
+    listed = ", ".join(itertools.islice(missing, SHOWN_PARTS)) + (
+        " …" if count > SHOWN_PARTS else ""
+    )
+    verb = "is" if count == 1 else "are"
+    return f"{count} of its {group.count} parts {verb} missing: {listed}"

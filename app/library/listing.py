@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -63,7 +64,7 @@ def arranged(
     Each of the words must be in the name, architecture, quantisation, program or path. `program`
     "" stands for the person's own, and `fits` keeps what fits that computer's memory.
     """
-    wanted = words.casefold().split()
+    wanted = _folded(words).split()
     shown = [
         model
         for model in models
@@ -95,6 +96,11 @@ def natural(text: str) -> list[Any]:
     return [int(part) if index % 2 else part for index, part in enumerate(parts)]
 
 
+def _folded(text: str) -> str:
+    """As it is compared: letters are alike however they are capitalised and composed."""
+    return unicodedata.normalize("NFC", text).casefold()
+
+
 def _has(model: LibraryModel, wanted: Iterable[str]) -> bool:
     texts = (
         model.name,
@@ -106,5 +112,5 @@ def _has(model: LibraryModel, wanted: Iterable[str]) -> bool:
         str(model.path),
         model.source.repo if model.source else "",
     )
-    text = "\n".join(texts).casefold()
+    text = _folded("\n".join(texts))
     return all(word in text for word in wanted)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from app.library.facts import Facts
 from app.library.records import Kind, LibraryModel, Presence
 from app.library.stores import names
+from app.library.stores.store import is_link
 
 WORDS = re.compile(r"[^a-z0-9.]+")
 QUANTISATION = re.compile(
@@ -18,6 +20,7 @@ QUANTISATION = re.compile(
 )
 NO_NAMES = frozenset(("", "mmproj", "mm", "proj", "projector", "model", "ggml", "gguf", "of"))
 PART_NUMBER = re.compile(r"\d{5}")
+_Identity = tuple[str, int, frozenset[str]]  # architecture, width, words of its name
 # Of the projectors of one model, the one that llama.cpp's own choice would be nearest to.
 BEST = ("F16", "BF16", "Q8_0", "F32")
 
@@ -40,13 +43,13 @@ def paired(
     for projector in projectors:
         by_folder[projector.folder].append(projector)
     known = {one.path: one for one in projectors}
-    alike = _folders_of_one_model(models, facts)
+    neighbours = _Neighbours(models, facts)
     result: list[LibraryModel] = []
     for model in models:
         chosen = None
         if model.kind is Kind.CHAT and model.presence is Presence.HERE:
             chosen = known.get(stated.get(model.path, Path()))
-            chosen = chosen or _choose(model, by_folder, facts, alike)
+            chosen = chosen or _choose(model, by_folder, facts, neighbours)
         result.append(_with(model, chosen))
     return result
 
@@ -58,48 +61,71 @@ def _with(model: LibraryModel, projector: LibraryModel | None) -> LibraryModel:
     return dataclasses.replace(model, projector=projector.path, features=features)
 
 
-def _folders_of_one_model(
-    models: Sequence[LibraryModel], facts: Mapping[Path, Facts]
-) -> set[tuple[Path, Path]]:
-    """Where a model may take any projector that fits: pairs of its folder and the projector's.
+class _Neighbours:
+    """Which models a folder has, apart from their quantisations."""
 
-    Such folders, as a repository's, hold one model in several quantisations, perhaps with a folder
-    below for each.
-    """
-    beside: defaultdict[Path, set[object]] = defaultdict(set)
-    below: defaultdict[Path, set[object]] = defaultdict(set)
-    for model in models:
-        if model.kind is Kind.CHAT:
-            width = facts[model.path].width if model.path in facts else 0
-            identity = (model.architecture, width, frozenset(_words(model.name)))
-            beside[model.folder].add(identity)
-            for folder in (model.folder, model.folder.parent):
-                below[folder].add(identity)
-    return {(folder, folder) for folder, found in beside.items() if len(found) == 1} | {
-        (folder, folder.parent) for folder in beside if len(below[folder.parent]) == 1
-    }
+    def __init__(self, models: Iterable[LibraryModel], facts: Mapping[Path, Facts]) -> None:
+        self._beside: defaultdict[Path, set[_Identity]] = defaultdict(set)
+        self._below: defaultdict[Path, set[_Identity]] = defaultdict(set)
+        for model in models:
+            if model.kind is Kind.CHAT:
+                identity = _identity(model, facts)
+                self._beside[model.folder].add(identity)
+                for folder in (model.folder, model.folder.parent):
+                    self._below[folder].add(identity)
+        self._widths = {
+            folder: Counter(width for _, width, _ in found)
+            for folder, found in self._beside.items()
+        }
+
+    def are_one(self, model: _Identity, folder: Path, place: Path, made_for: int) -> bool:
+        """Whether a model in `folder` may take any projector in `place` that fits its width.
+
+        Such folders, as a repository's, hold one model in several quantisations, perhaps with a
+        folder below for each; or only one model of the width that the projector is made for.
+        """
+        if place == folder.parent:
+            return len(self._below[place]) == 1
+        if place == folder.parent / "mmproj":
+            return False
+        there = self._beside[place]
+        if len(there) == 1 or not there:
+            return there <= {model}
+        widths = self._widths[place]
+        return bool(made_for) and model in there and widths[0] + widths[made_for] == 1
+
+
+def _identity(model: LibraryModel, facts: Mapping[Path, Facts]) -> _Identity:
+    width = facts[model.path].width if model.path in facts else 0
+    return model.architecture, width, frozenset(_words(model.name))
 
 
 def _choose(
     model: LibraryModel,
     by_folder: Mapping[Path, Sequence[LibraryModel]],
     facts: Mapping[Path, Facts],
-    alike: set[tuple[Path, Path]],
+    neighbours: _Neighbours,
 ) -> LibraryModel | None:
-    """The best projector in the model's folder, in the one above, or in `mmproj` beside it."""
-    width = facts[model.path].width if model.path in facts else 0
-    folder = model.folder
+    """The best projector in the model's folder, in the one above, or in `mmproj` beside it.
+
+    Where the model is a link, it may also lie beside what that leads to.
+    """
+    identity = _identity(model, facts)
+    width, folder = identity[1], model.folder
+    real = Path(os.path.realpath(model.path)).parent if is_link(model.path) else folder
     words = _words(model.path.name) | set(WORDS.split(model.name.lower()))
     best: tuple[int, int, str] | None = None
     chosen = None
-    for place in (folder, folder.parent, folder.parent / "mmproj"):
+    for place in dict.fromkeys((folder, folder.parent, folder.parent / "mmproj", real)):
         for projector in by_folder.get(place, ()):
             made_for = facts[projector.path].width if projector.path in facts else 0
             if width and made_for and width != made_for:
                 continue
             own_words = _words(projector.path.name)
             is_named = bool(own_words) and own_words <= words
-            if not is_named and (folder, place) not in alike:
+            if not is_named and not neighbours.are_one(
+                identity, folder, place, 0 if own_words else made_for
+            ):
                 continue
             rank = (
                 len(own_words) if is_named else 0,

@@ -100,11 +100,7 @@ class Duplicate:
     sha256: str
     size: int  # bytes of each
     files: tuple[Path, ...]
-
-    @property
-    def could_be_freed(self) -> int:
-        """Bytes."""
-        return self.size * (len(self.files) - 1)
+    could_be_freed: int  # bytes, while one of them stays; links and second names free none
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +127,12 @@ class HubFile:
     path: str
     size: int  # bytes
     sha256: str = ""  # of the content, where the Hub keeps it as a large file
+    git_name: str = ""  # of the content, as git names it, where the Hub keeps it as a small one
+
+    @property
+    def content(self) -> str:
+        """What tells the content from any other; "" where the Hub says nothing of it."""
+        return self.sha256 or self.git_name
 
 
 @dataclass(frozen=True, slots=True)

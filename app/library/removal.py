@@ -26,6 +26,7 @@ class Removal:
     left_overs: tuple[Path, ...] = ()  # those of `files` that belong to unfinished downloads
     projector: Path | None = None  # that goes too, since no other model uses it
     warning: str = ""  # to be said before: another program's model
+    made: tuple[Path, ...] = ()  # folders of Hearth's making, innermost first: they go when empty
 
 
 def plan(model: LibraryModel, others: Iterable[LibraryModel]) -> Removal:
@@ -43,13 +44,13 @@ def plan(model: LibraryModel, others: Iterable[LibraryModel]) -> Removal:
     files: dict[Path, None] = {}
     for file in wanted:
         if os.path.lexists(file):
-            files.update(dict.fromkeys(_with_blobs(file)))
+            files.update(dict.fromkeys(with_blobs(file)))
     going = tuple(file for file in files if file not in kept)
     if not going:
         raise ModelFileError(
             f"“{model.name}” is not there any more.", "The list shows that in a moment."
         )
-    return Removal(model, going, freed(going), left_overs, projector, _warning(model))
+    return Removal(model, going, freed(going), left_overs, projector, _warning(model), _made(model))
 
 
 def freed(files: Sequence[Path]) -> int:
@@ -74,7 +75,7 @@ def _refuse(model: LibraryModel) -> None:
     if model.program == ollama.PROGRAM:
         raise ModelError(
             f"“{model.name}” belongs to Ollama, whose models share their files.",
-            f"Delete it in Ollama: ollama rm {model.name}",
+            f"Delete it in Ollama: ollama rm {model.name.partition(' ')[0]}",
         )
     if model.presence is Presence.AWAY:
         raise ModelError(
@@ -82,6 +83,18 @@ def _refuse(model: LibraryModel) -> None:
             "Connect its drive first.",
             model.problem,
         )
+
+
+def _made(model: LibraryModel) -> tuple[Path, ...]:
+    """The folders that a download has made: `<owner>/<repository>/…` in a folder of models."""
+    if model.is_foreign or model.source is None:
+        return ()
+    ours: list[Path] = []
+    for folder in model.path.parents:
+        ours.append(folder)
+        if f"{folder.parent.name}/{folder.name}" == model.source.repo:
+            return (*ours, folder.parent)
+    return ()
 
 
 def _warning(model: LibraryModel) -> str:
@@ -107,25 +120,32 @@ def _own_projector(model: LibraryModel, others: Iterable[LibraryModel]) -> Path 
 
 def _left_overs(model: LibraryModel) -> Iterator[Path]:
     """Unfinished downloads of the model's files beside them, and what llama.cpp notes of each."""
-    wanted = {file.name for file in model.files}
     part = names.part(model.path.name)
-    if part is not None:
-        base, _, count = part
-        wanted |= {names.part_name(base, number, count) for number in range(1, count + 1)}
-    sidecars: set[str] = set()
-    if model.program == llama_cpp.PROGRAM:
-        sidecars = {f"{name}{ending}" for name in wanted for ending in SIDECARS}
+    files = {file.name.lower() for file in model.files}
+
+    def is_wanted(name: str | None) -> bool:
+        if name is None or name.lower() in files:
+            return name is not None
+        return part is not None and names.is_part_of(name, part[0], part[2])
+
+    has_notes = model.program == llama_cpp.PROGRAM
     try:
         with os.scandir(model.folder) as entries:
             beside = sorted(entry.name for entry in entries if not entry.is_dir())
     except OSError:
         return
     for name in beside:
-        if name in sidecars or any(names.is_partial_of(name, each) for each in wanted):
+        if is_wanted(names.unfinished(name)) or (has_notes and is_wanted(_noted(name))):
             yield model.folder / name
 
 
-def _with_blobs(file: Path) -> list[Path]:
+def _noted(name: str) -> str | None:
+    """The file that a note of llama.cpp is about; None for what is no such note."""
+    ending = next((each for each in SIDECARS if name.endswith(each)), "")
+    return name.removesuffix(ending) if ending else None
+
+
+def with_blobs(file: Path) -> list[Path]:
     """A file, and where it is a link into a Hub cache, what else holds the same content there."""
     repo = next((folder for folder in file.parents if hugging_face.is_repo(folder)), None)
     if repo is None or not is_link(file):

@@ -12,7 +12,7 @@ import logging
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,7 @@ class Deleted:
     model: LibraryModel
     moves: tuple[tuple[Path, Path], ...]
     frees: int  # bytes, when the trash is emptied
+    made: tuple[Path, ...] = ()  # folders that go with it once they are empty
 
     @property
     def can_be_undone(self) -> bool:
@@ -63,19 +64,20 @@ class Trash:
                 "Confirm that it may be deleted although another program uses it.",
             )
         try:
-            moves = self._move(removal.files)
+            moves = self._move(removal)
         except OSError as error:
             if error.errno in FULL:
                 _delete_for_good(removal)
                 return Deleted(model, (), removal.frees)
             raise explained(error, model) from error
-        return Deleted(model, tuple(moves), removal.frees)
+        return Deleted(model, tuple(moves), removal.frees, removal.made)
 
     def undo(self, deleted: Deleted) -> None:
         """Puts the files back where they were, all or none.
 
         Raises:
-            StorageError: another file is in the place of one, or one cannot be moved.
+            StorageError: another file is in the place of one, its drive is away, or it cannot be
+                moved.
         """
         taken = next((file for file, _ in deleted.moves if os.path.lexists(file)), None)
         if taken is not None or not deleted.moves:
@@ -83,6 +85,13 @@ class Trash:
                 f"“{deleted.model.name}” cannot be brought back: "
                 + (f"another “{names.shown(taken.name)}” is there." if taken else "it is gone."),
                 "Move the other file away first." if taken else "",
+            )
+        # Looked for first: a folder made where a drive was would stand in the drive's place.
+        if not all(os.path.lexists(kept) for _, kept in deleted.moves):
+            raise StorageError(
+                f"“{deleted.model.name}” cannot be brought back: its drive is not there now, or "
+                "the trash was emptied.",
+                "Connect the drive, and try again.",
             )
         done: list[tuple[Path, Path]] = []
         try:
@@ -101,6 +110,7 @@ class Trash:
         for folder in {kept.parent for _, kept in deleted.moves}:
             shutil.rmtree(folder, onerror=_note_failure)
         self._drop({kept.parent for _, kept in deleted.moves})
+        _take_away(deleted.made)
 
     def empty(self, found: Iterable[Path] = (), *, with_new: bool = False) -> int:
         """Frees what was deleted before this start, and returns how many bytes that was.
@@ -109,7 +119,8 @@ class Trash:
         too. Only the program that shows Undo may call it. What is on a drive that is away, or
         cannot be deleted, is left for the next time.
         """
-        noted = set(self._database.read(Table.TRASH))
+        rows = self._database.read(Table.TRASH)
+        noted = {folder for folder in rows if folder.parent.name == names.TRASH}
         for trash in found:
             noted.update(_subfolders(trash) if trash.name == names.TRASH else ())
         total = 0
@@ -120,20 +131,22 @@ class Trash:
                 shutil.rmtree(folder, onerror=_note_failure)
             if not os.path.lexists(folder):
                 total += size
-                with contextlib.suppress(OSError):
-                    folder.parent.rmdir()  # only if it is empty
+                _take_away((folder.parent, *_noted_folders(rows.get(folder))))
                 if has_folder(folder.parent.parent):  # else its drive is away
                     gone.append(folder)
+        self._new.difference_update(gone)
         self._database.write(Table.TRASH, {}, gone)
         return total
 
-    def _move(self, files: Sequence[Path]) -> list[tuple[Path, Path]]:
+    def _move(self, removal: Removal) -> list[tuple[Path, Path]]:
         """Moves the files into a trash beside each; where one stays, all come back."""
+        files = removal.files
         key = secrets.token_hex(8)
         done: list[tuple[Path, Path]] = []
         folders = {file.parent / names.TRASH / key for file in files}
+        note = Row([os.fsencode(folder).hex() for folder in removal.made])
         # Noted first: after a crash the next start still finds it.
-        self._database.write(Table.TRASH, {folder: Row(True) for folder in folders})
+        self._database.write(Table.TRASH, dict.fromkeys(folders, note))
         self._new |= folders
         try:
             for folder in folders:
@@ -142,7 +155,7 @@ class Trash:
                 kept = file.parent / names.TRASH / key / str(number)
                 file.rename(kept)
                 done.append((file, kept))
-        except OSError as error:
+        except BaseException as error:  # also when the person stops the program now
             stuck = [kept for file, kept in reversed(done) if not _is_moved(kept, file)]
             self._drop(folders)
             if stuck:  # what the next start must not empty
@@ -178,6 +191,22 @@ def _delete_for_good(removal: Removal) -> None:
             file.unlink()
     except OSError as error:
         raise explained(error, removal.model) from error
+    _take_away(removal.made)
+
+
+def _take_away(folders: Iterable[Path]) -> None:
+    """Deletes those that are empty."""
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def _noted_folders(row: Row | None) -> list[Path]:
+    """Those that a deleted model was to take along; what is no such note has none."""
+    try:
+        return [Path(os.fsdecode(bytes.fromhex(text))) for text in row.value] if row else []
+    except (TypeError, ValueError):  # an older Hearth noted less
+        return []
 
 
 def _note_failure(_function: object, path: str, error: object) -> None:

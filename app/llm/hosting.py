@@ -12,10 +12,10 @@ from app import gguf
 from app.errors import ApiError, HearthError
 from app.llm.discovery import records
 from app.llm.discovery.server_process import ServerProcess
-from app.llm.optimizer import hardware, plan
 from app.llm.registry import Registry
-from app.schema import Endpoint, InstalledServer
+from app.schema import Endpoint, InstalledServer, LoadPlan
 
+MakePlan = Callable[[gguf.Header], LoadPlan | None]
 _LOG = logging.getLogger(__name__)
 
 
@@ -34,15 +34,16 @@ class ServerHost:
     """Owns the processes; each is a provider while it runs."""
 
     def __init__(
-        self, folder: Path, registry: Registry, optimize: Callable[[], bool] = lambda: True
+        self, folder: Path, registry: Registry, planned: MakePlan = lambda _header: None
     ) -> None:
         """`folder` keeps the logs, and what is to be known after a crash.
 
-        `optimize` says whether a server is told the context and threads that suit this computer.
+        `planned` gives the plan for a model file, None where the server is to choose; it may block
+        and raise ModelError.
         """
         self._folder = folder
         self._registry = registry
-        self._optimize = optimize
+        self._planned = planned
         self._servers: dict[str, ServerProcess] = {}
         self._on_crash: list[Callable[[HearthError], None]] = []
         self._clearing: set[asyncio.Task[None]] = set()  # up behind servers that crashed
@@ -59,7 +60,7 @@ class ServerHost:
             ProviderError: it could not be started; the details hold its log.
             ModelError: the model's file cannot be read, or does not fit.
         """
-        context, threads = await self._planned(model_path)
+        wanted = await asyncio.to_thread(self._plan, model_path)
         # Nothing is awaited until the name is taken: another start may be under way.
         name = self._registry.free_name(installed.kind, self._servers)
 
@@ -69,7 +70,7 @@ class ServerHost:
         server = ServerProcess(installed, self._folder, crashed, name)
         self._servers[name] = server
         try:
-            url = await server.start(model_path, context=context, threads=threads)
+            url = await server.start(model_path, **wanted)
         except BaseException:
             self._servers.pop(name, None)
             raise
@@ -129,13 +130,16 @@ class ServerHost:
         """Stops all servers of this run."""
         await asyncio.gather(*(self.stop(name) for name in tuple(self._servers)), *self._clearing)
 
-    async def _planned(self, model_path: str) -> tuple[int, int]:
-        """The context and the threads that suit a model here; zeros leave them to the server."""
+    def _plan(self, model_path: str) -> dict[str, int]:
+        """What a server is told, by name; nothing leaves all to it."""
         if not model_path.lower().endswith(".gguf"):
-            return 0, 0
-        header = await asyncio.to_thread(gguf.read, Path(model_path))
-        wanted = plan.default_plan(hardware.detect(), header)
-        return (wanted.n_ctx, wanted.n_threads) if self._optimize() else (0, 0)
+            return {}
+        made = self._planned(gguf.read(Path(model_path)))
+        if made is None:
+            return {}
+        told = {"context": made.n_ctx, "threads": made.n_threads}
+        # Without a card that Hearth can use, the server's own build may have one that it can.
+        return told | ({"gpu_layers": made.n_gpu_layers} if made.n_gpu_layers > 0 else {})
 
     def _crashed(self, name: str, title: str, code: int, lines: Sequence[str]) -> None:
         self._servers.pop(name, None)

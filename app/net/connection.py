@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from app.errors import Misconfigured
 from app.net.link import Link, OfflineLock
@@ -37,7 +38,7 @@ async def client(link: Link, lock: OfflineLock | None = None) -> httpx.AsyncClie
         connect=link.connect_seconds, read=None, write=link.reply_seconds, pool=link.reply_seconds
     )
     limits = httpx.Limits(max_connections=16, max_keepalive_connections=4, keepalive_expiry=30)
-    secure = link.url.startswith("https:")
+    secure = urlsplit(link.url).scheme == "https"  # however it is written
     try:
         verify = await asyncio.to_thread(_verification, link) if secure else False
         return httpx.AsyncClient(

@@ -262,7 +262,8 @@ class ChatController(QObject):
         if not others:
             return ""
         self._elsewhere[exchange.answer.id] = others[0]
-        return f"Ask {others[0].provider or 'this computer'} instead"
+        cloud = " (cloud)" if others[0].is_cloud else ""
+        return f"Ask {others[0].provider or 'this computer'}{cloud} instead"
 
     def _show_context(self) -> None:
         """How full the context is, by the last answer's figures."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from app.library.records import Snapshot
     from app.settings import SettingsFile
     from app.ui.library.controller import Place as ModelsPlace
-    from app.ui.settings.page import Place
+    from app.ui.settings.place import Place
 
 
 class Controllers(QObject):

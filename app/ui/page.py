@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.ui.controls import text_button
+from app.ui.words import Words, breakable, is_mirrored
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QKeyEvent, QResizeEvent
@@ -46,11 +47,9 @@ class Page(QScrollArea):
         self.inside.setObjectName(f"{name}Column")
         self.inside.setProperty("role", "pageColumn")
         self._back = text_button("Back to the chat", "link", self.inside, f"{name}BackButton")
-        self._back.setIcon(icons.get("left", "accent"))
+        self._back.setIcon(icons.get("right" if is_mirrored(self) else "left", "accent"))
         self._back.clicked.connect(self.left)
-        title = QLabel(heading, self.inside)
-        title.setProperty("role", "title")
-        title.setWordWrap(True)
+        title = Words(heading, self.inside, "title")
         self.column = QVBoxLayout(self.inside)
         self.column.setSpacing(12)
         self.column.addWidget(self._back, 0, Qt.AlignmentFlag.AlignLeft)
@@ -67,9 +66,7 @@ class Page(QScrollArea):
 
     def add_paragraph(self, text: str = "") -> QLabel:
         """Adds a muted text at the end."""
-        label = QLabel(text, self.inside)
-        label.setWordWrap(True)
-        label.setProperty("role", "muted")
+        label = Words(text, self.inside, "muted")
         self.column.addWidget(label)
         return label
 
@@ -89,8 +86,12 @@ class Page(QScrollArea):
         """A column in the middle."""
         super().resizeEvent(event)
         width = self.viewport().width()
-        side = max(16, (width - WIDTH) // 2)
-        self.column.setContentsMargins(side, 16, side, 24)
+        # The same with a scroll bar and without: nothing moves when one comes.
+        whole = self.width() - self.verticalScrollBar().sizeHint().width()
+        start = max(16, (whole - WIDTH) // 2)
+        end = max(16, start + width - whole)
+        sides = (end, start) if is_mirrored(self) else (start, end)
+        self.column.setContentsMargins(sides[0], 16, sides[1], 24)
         for section in self._sections:
             section.set_narrow(narrow=width < NARROW)
 
@@ -102,9 +103,7 @@ class Section(QFrame):
         super().__init__(parent)
         self.setObjectName(name)
         self._narrow = False
-        self._heading = QLabel(self)
-        self._heading.setWordWrap(True)
-        self._heading.setProperty("role", "heading")
+        self._heading = Words("", self, "heading")
         self.set_heading(heading)
         self._rows = QVBoxLayout()
         self._rows.setSpacing(8)
@@ -117,7 +116,7 @@ class Section(QFrame):
 
     def set_heading(self, heading: str) -> None:
         """Changes the heading; "" leaves no room for one."""
-        self._heading.setText(heading)
+        self._heading.setText(breakable(heading))
         self._heading.setVisible(bool(heading))
 
     def set_footer(self, widget: QWidget) -> None:
@@ -133,10 +132,7 @@ class Section(QFrame):
 
     def say(self, text: str) -> None:
         """Adds a remark."""
-        label = QLabel(text, self)
-        label.setWordWrap(True)
-        label.setProperty("role", "muted")
-        self._rows.addWidget(label)
+        self._rows.addWidget(Words(text, self, "muted"))
 
     def set_narrow(self, *, narrow: bool) -> None:
         """Puts the rows' buttons below their text, or beside it."""
@@ -170,10 +166,7 @@ class Row(QFrame):
         super().__init__(parent)
         self.setProperty("role", "card")
         self._title = name
-        title = QLabel(name, self)
-        title.setTextFormat(Qt.TextFormat.PlainText)
-        title.setProperty("role", "strong")
-        title.setWordWrap(True)
+        title = Words(breakable(name), self, "strong")
         texts = QVBoxLayout()
         texts.setSpacing(2)
         texts.addWidget(title)
@@ -190,14 +183,11 @@ class Row(QFrame):
 
     def set_about(self, about: str) -> None:
         """Changes what is said below the facts."""
-        self._about.setText(about)
+        self._about.setText(breakable(about))
         self._about.setVisible(bool(about))
 
     def _small(self, text: str) -> QLabel:
-        label = QLabel(text, self)
-        label.setTextFormat(Qt.TextFormat.PlainText)
-        label.setWordWrap(True)
-        label.setProperty("role", "small")
+        label = Words(breakable(text), self, "small")
         label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         label.setMinimumWidth(0)
         label.setVisible(bool(text))

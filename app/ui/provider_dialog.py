@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QDialog,
     QDialogButtonBox,
     QFormLayout,
     QFrame,
     QLabel,
     QLineEdit,
+    QPlainTextEdit,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -25,13 +24,17 @@ from PySide6.QtWidgets import (
 )
 
 from app.settings import ProviderSettings
+from app.ui.choice import CalmChoice
 from app.ui.controls import text_button
 from app.ui.provider_more import ProviderMore, number, pairs, pairs_field
+from app.ui.provider_refusals import wrong
+from app.ui.words import Words
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QShowEvent
 
     from app.schema import Health, ProviderKind
+    from app.ui.icons import Icons
 
 WIDTH = 520
 CLOUD = "A cloud service: what you write is sent to its computers."
@@ -57,6 +60,7 @@ class ProviderDialog(QDialog):
         is_new: bool,
         has_key: bool,
         keyring_works: bool,
+        icons: Icons,
         parent: QWidget,
     ) -> None:
         super().__init__(parent)
@@ -66,7 +70,7 @@ class ProviderDialog(QDialog):
         self._kinds = {kind.kind: kind for kind in kinds}
         self._settings = settings
         self._is_new = is_new
-        self._fields(has_key=has_key)
+        self._fields(icons, has_key=has_key)
         self._about = self._text()
         self._about.setObjectName("providerAbout")
         self._message = self._text()
@@ -89,6 +93,10 @@ class ProviderDialog(QDialog):
             self._form.addRow(label, field)
         self._lay_out(keyring_works=keyring_works)
         self.kind.currentIndexChanged.connect(self._kind_changed)
+        for line in self.findChildren(QLineEdit):
+            line.textEdited.connect(self._typed)
+        for text in self.findChildren(QPlainTextEdit):
+            text.textChanged.connect(self._typed)
         self._kind_changed()
 
     def _lay_out(self, *, keyring_works: bool) -> None:
@@ -162,14 +170,12 @@ class ProviderDialog(QDialog):
         made = ProviderSettings.model_validate({**self._settings.model_dump(), **changes})
         return made, key or None
 
-    def _fields(self, *, has_key: bool) -> None:
+    def _fields(self, icons: Icons, *, has_key: bool) -> None:
         settings = self._settings
-        self.kind = QComboBox(self)
+        self.kind = CalmChoice(icons, self)
         self.kind.setObjectName("providerKind")
+        self.kind.setAccessibleName("Kind")
         # The longest title must not make the form wider than its window.
-        self.kind.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
         self.kind.setMinimumContentsLength(8)
         self.kind.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         for kind in self._kinds.values():
@@ -262,14 +268,15 @@ class ProviderDialog(QDialog):
     def _checked(self) -> tuple[ProviderSettings, str | None] | None:
         try:
             made = self.values()
-        except ValidationError as error:
-            first = error.errors()[0]["msg"]
-            self._say(first.removeprefix("Value error, ") + ".", is_error=True)
-            return None
-        except ValueError as error:
-            self._say(str(error), is_error=True)
+        except ValueError as error:  # a ValidationError is one too
+            self._say(wrong(error), is_error=True)
             return None
         return made
+
+    def _typed(self) -> None:
+        """Says at once what cannot be kept."""
+        if self._checked() is not None:
+            self._say("", is_error=False)
 
     def _say(self, text: str, *, is_error: bool) -> None:
         self._message.setText(text)
@@ -279,9 +286,7 @@ class ProviderDialog(QDialog):
         self._message.style().polish(self._message)
 
     def _text(self) -> QLabel:
-        label = QLabel(self)
-        label.setWordWrap(True)
-        label.setProperty("role", "muted")
+        label = Words("", self, "muted")
         label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         return label
 

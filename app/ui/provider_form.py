@@ -52,6 +52,7 @@ class ProviderForm(QObject):
             is_new=is_new,
             has_key=not is_new and await setup.has_key(settings.name),
             keyring_works=credentials.status().works,
+            icons=self._shell.icons,
             parent=self._shell,
         )
         dialog.saved.connect(lambda made, key: self._spawn(self._save(setup, dialog, made, key)))

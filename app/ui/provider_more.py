@@ -129,6 +129,7 @@ def pairs_field(
     field.setObjectName(name)
     field.setTabChangesFocus(True)
     field.setPlaceholderText(placeholder)
+    field.ensurePolished()  # so that its font is that of the style sheet
     field.setFixedHeight(3 * field.fontMetrics().height() + 16)
     return field
 

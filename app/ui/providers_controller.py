@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from app.llm.environment import Offer
     from app.llm.model_list import Listing
     from app.schema import FoundServer, InstalledServer
-    from app.settings import SettingsFile
+    from app.settings import ProviderSettings, SettingsFile
     from app.ui.model_controller import ModelController
     from app.ui.providers_page import ProvidersPage
     from app.ui.services import Services
@@ -184,7 +184,8 @@ class ProvidersController(QObject):
                 one.name: (one.prompt_price, one.answer_price)
                 for one in self._settings.settings.providers.configured
             }
-            page.show_use(days, prices)
+            clouds = frozenset(one.name for one in found if one.is_cloud)
+            page.show_use(days, prices, clouds)
         await self._model.refresh()
 
     def _choose(self, ref: str) -> None:
@@ -196,12 +197,32 @@ class ProvidersController(QObject):
         self._shell.composer.editor.setFocus()
 
     async def _remove(self, name: str) -> None:
-        if self._services.setup is not None:
-            try:
-                await self._services.setup.remove(name)
-            except HearthError as error:
-                self._shell.banner.show_error(Topic.SETTINGS, error)
-            await self._fill()
+        """Takes a provider away; for eight seconds it can come back, with its key."""
+        setup, keys = self._services.setup, self._services.credentials
+        settings = setup.configured(name) if setup is not None else None
+        if setup is None or settings is None:
+            return
+        key = await keys.get(name) if keys is not None else ""
+        try:
+            await setup.remove(name)
+        except HearthError as error:
+            self._shell.banner.show_error(Topic.SETTINGS, error)
+        else:
+            titles = {kind.kind: kind.title for kind in setup.kinds()}
+            title = settings.title or titles.get(settings.kind, name)
+            self._shell.toast.show_undo(
+                f"Removed “{title}”", lambda: self._spawn(self._put_back(settings, key))
+            )
+        await self._fill()
+
+    async def _put_back(self, settings: ProviderSettings, key: str) -> None:
+        if self._services.setup is None:
+            return
+        try:
+            await self._services.setup.save(settings, key or None)
+        except HearthError as error:
+            self._shell.banner.show_error(Topic.SETTINGS, error)
+        await self._fill()
 
     async def _accept(self, offer: Offer) -> None:
         if self._services.setup is None:

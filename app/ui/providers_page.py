@@ -119,9 +119,11 @@ class ProvidersPage(Page):
                 lambda _checked=False, offer=offer: self.offer_accepted.emit(offer)
             )
 
-    def show_use(self, days: Sequence[DayOfUse], prices: Prices) -> None:
-        """What was used, per model and day."""
-        self._view.show_days(days, prices)
+    def show_use(
+        self, days: Sequence[DayOfUse], prices: Prices, clouds: frozenset[str] = frozenset()
+    ) -> None:
+        """What was used, per model and day; `clouds` are the names of cloud services."""
+        self._view.show_days(days, prices, clouds)
 
     def _switches(self) -> None:
         self._discover = QCheckBox("Look for servers here", self.inside)

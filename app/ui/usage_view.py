@@ -12,6 +12,7 @@ from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from app import wording
+from app.ui.words import Words
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QPaintEvent, QResizeEvent
@@ -50,9 +51,8 @@ class UsageView(QWidget):
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("usageView")
-        self._none = QLabel("Nothing yet. Counts are kept on this computer and hold no text.", self)
-        self._none.setProperty("role", "muted")
-        self._none.setWordWrap(True)
+        nothing = "Nothing yet. Counts are kept on this computer and hold no text."
+        self._none = Words(nothing, self, "muted")
         self._plot = _Plot(theme, self)
         self._wide, self._narrow = QWidget(self), QWidget(self)
         self._list = QVBoxLayout(self._narrow)
@@ -72,8 +72,13 @@ class UsageView(QWidget):
         column.setSizeConstraint(QVBoxLayout.SizeConstraint.SetNoConstraint)
         self.show_days((), {})
 
-    def show_days(self, days: Sequence[DayOfUse], prices: Prices) -> None:
-        """The use of the last days; a cost stands only where the person entered prices."""
+    def show_days(
+        self, days: Sequence[DayOfUse], prices: Prices, clouds: frozenset[str] = frozenset()
+    ) -> None:
+        """The use of the last days; a cost stands only where the person entered prices.
+
+        `clouds` are the names of the providers that are cloud services.
+        """
         self._none.setVisible(not days)
         self._plot.setVisible(bool(days))
         self._plot.show_days(days)
@@ -85,7 +90,7 @@ class UsageView(QWidget):
         totals: dict[str, _Total] = defaultdict(_Total)
         costs: dict[str, float] = defaultdict(float)
         for day in days:
-            name = _name(day)
+            name = _name(day, clouds)
             totals[name] = totals[name].plus(day)
             read, written = prices.get(day.ref.provider, (0.0, 0.0))
             costs[name] += (day.prompt_tokens * read + day.generated_tokens * written) / 1e6
@@ -125,11 +130,7 @@ class UsageView(QWidget):
         facts = [f"answers: {answers}", f"read: {read}", f"written: {written}", time]
         facts += [] if cost == NO_COST else [f"cost: {cost}"]
         for text, role in ((name, ""), (" · ".join(facts), "small")):
-            label = QLabel(text, self._narrow)
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setProperty("role", role)
-            label.setWordWrap(True)
-            self._list.addWidget(label)
+            self._list.addWidget(Words(text, self._narrow, role))
 
     def _add(self, row: int, cells: Sequence[str], role: str) -> None:
         for column, text in enumerate(cells):
@@ -194,7 +195,9 @@ class _Plot(QWidget):
             painter.drawRect(QRectF(left, line + PLOT_HEIGHT - high, width - GAP, high))
 
 
-def _name(day: DayOfUse) -> str:
+def _name(day: DayOfUse, clouds: frozenset[str]) -> str:
     """A model as the table names it."""
     name = day.ref.model.replace("\\", "/")
-    return name.rpartition("/")[2] if day.ref.provider == "local" else str(day.ref)
+    if day.ref.provider == "local":
+        return name.rpartition("/")[2]
+    return f"{day.ref} (cloud)" if day.ref.provider in clouds else str(day.ref)

@@ -14,7 +14,8 @@ from keyring.backends.null import Keyring as NullKeyring
 
 from app import core as cores
 from app import gguf
-from app.llm.optimizer import hardware, plan
+from app.llm.optimizer.machine import reading
+from app.llm.optimizer.planning import plan
 from app.llm.runner.abort_flag import AbortFlag
 from app.llm.runner.llama.engine import Engine
 from app.schema import LoadPlan
@@ -26,7 +27,7 @@ from tests.fakes.servers.http import FakeServer
 
 
 def plan_for(path: Path, **changes: object) -> LoadPlan:
-    made = plan.default_plan(hardware.detect(), gguf.read(path))
+    made = plan(reading.read(), gguf.read(path))
     return dataclasses.replace(made, extra_buffers=False, **changes)  # type: ignore[arg-type]
 
 

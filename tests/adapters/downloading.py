@@ -29,7 +29,9 @@ ENDED = (Stage.DONE, Stage.FAILED)
 def model(repo: Repo, *paths: str) -> HubModel:
     """The files of a repository's newest commit as the Hub lists them."""
     files = tuple(
-        HubFile(path, content.size, content.sha256 if is_large(content) else "")
+        HubFile(path, content.size, content.sha256)
+        if is_large(content)
+        else HubFile(path, content.size, git_name=content.git_oid)
         for path, content in repo.files().items()
         if not paths or path in paths
     )

@@ -4,10 +4,12 @@ import asyncio
 import json
 import os
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from app.library.database import LibraryDatabase, Row, Table
 from tests.adapters.library_use import OllamaStore, hub_file
 from tests.adapters.test_cli import Result, hearth
 from tests.fakes import gguf_small
@@ -49,7 +51,10 @@ def by_name(done: Result) -> dict[str, dict[str, object]]:
 
 
 def test_the_list_says_what_each_model_is_and_whether_it_can_be_used(home: Home) -> None:
-    whole = gguf_small.model(home.models / "whole.gguf", "Whole", llama__context_length=4096)
+    keys = {"llama__context_length": 4096, "general__license": "mit"}
+    whole = gguf_small.model(home.models / "whole.gguf", "Whole", **keys)
+    now = datetime.now(UTC).timestamp()
+    LibraryDatabase(home.data / "library.sqlite3").write(Table.USED, {whole: Row(now)})
     gguf_small.adapter(home.models / "lora.gguf")
     (home.models / "broken.gguf").write_bytes(whole.read_bytes()[:200])
     os.utime(home.models / "broken.gguf", (0, 0))
@@ -61,7 +66,7 @@ def test_the_list_says_what_each_model_is_and_whether_it_can_be_used(home: Home)
     home.settings(models={"folders": [str(home.data / "unplugged")]})
     done = home.run("list")
     lines = {line.split("\t")[0]: line for line in done.stdout.splitlines()}
-    assert " · 4,096 tokens · fits\t" in lines["Whole"]
+    assert " · 4,096 tokens · chat template · mit · used today · fits\t" in lines["Whole"]
     assert lines["Whole"].endswith(f"\t{whole}")
     assert "adapter (LoRA)" in lines["lora"]
     assert "damaged" in lines["broken"]
@@ -137,6 +142,7 @@ def test_info_of_a_split_model_is_of_all_its_parts(home: Home) -> None:
     assert known["files"] == list(map(str, parts))
     assert known["size"] == sum(part.stat().st_size for part in parts)
     assert known["metadata"]["general.name"] == "Wide"
+    assert (known["tensors"], known["tensor_types"]) == (2, {"F32": 2})
 
 
 def test_info_shows_what_another_program_keeps_beside_its_model(home: Home) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,25 @@ async def test_two_programs_do_not_fetch_the_same_model_at_once(
         done = await ended(other, key)
     assert done.stage is Stage.DONE
     assert starts(fake) == [0, MIB]
+
+
+async def test_the_queue_of_the_second_program_is_kept_when_the_first_has_ended(
+    fake: FakeHub, models: list[HubModel], folder: Path, file: Path
+) -> None:
+    fake.misbehave(Fault(stall_after=MIB), side=CDN, times=None)
+    async with AsyncExitStack() as later, running(fake, file) as first:
+        kept = first.add(models[0], folder)
+        await until(first, kept, lambda item: item.done == MIB)
+        second = await later.enter_async_context(running(fake, file))
+        mine = second.add(models[1], folder)
+        await until(second, mine, lambda item: item.done == MIB)
+    fake.behave()
+    async with running(fake, file) as third:
+        assert {item.id for item in third.items} == {kept, mine}
+        assert (await ended(third, kept)).stage is Stage.DONE
+        assert (await ended(third, mine)).stage is Stage.DONE
+    async with running(fake, file) as fourth:
+        assert fourth.items == ()
 
 
 async def test_what_another_program_left_in_the_middle_is_taken_up(

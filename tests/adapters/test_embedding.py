@@ -14,7 +14,8 @@ from gguf import PoolingType
 from app import core as cores
 from app import gguf
 from app.errors import ContextOverflow, ModelFileError, NoModel, UnsupportedModel
-from app.llm.optimizer import hardware, plan
+from app.llm.optimizer import hardware
+from app.llm.optimizer.embedding_plan import embedding_plan
 from app.llm.providers.embedding import EmbeddingModel
 from app.llm.runner.llama.engine import Engine
 from app.llm.runner.preflight import Preflight
@@ -55,7 +56,7 @@ def test_the_vectors_are_those_that_llama_gives_alone(
     engine: Engine, tmp_path: Path, pooling: PoolingType | None
 ) -> None:
     file = write_bert(tmp_path / "bert.gguf", pooling=pooling)
-    engine.load(plan.embedding_plan(hardware.detect(), gguf.read(file)), lambda _fraction: None)
+    engine.load(embedding_plan(hardware.detect(), gguf.read(file)), lambda _fraction: None)
     ours = engine.embed(TEXTS)
     asked = llama_cpp.LLAMA_POOLING_TYPE_UNSPECIFIED
     if pooling is None:  # a header without a word about it leaves the choice to us
@@ -71,7 +72,7 @@ def test_each_way_of_pooling_gives_other_vectors(engine: Engine, tmp_path: Path)
     seen = []
     for pooling in (PoolingType.MEAN, PoolingType.CLS, PoolingType.LAST):
         file = write_bert(tmp_path / f"{pooling}.gguf", pooling=pooling)
-        engine.load(plan.embedding_plan(hardware.detect(), gguf.read(file)), lambda _f: None)
+        engine.load(embedding_plan(hardware.detect(), gguf.read(file)), lambda _f: None)
         seen.append(engine.embed(["the cat sat"])[0])
     for one, other in ((0, 1), (0, 2), (1, 2)):
         assert sum(a * b for a, b in zip(seen[one], seen[other], strict=True)) < 0.99

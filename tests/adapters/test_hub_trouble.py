@@ -46,6 +46,10 @@ async def found(fake: FakeHub, words: str = "") -> list[str]:
         ({"RateLimit": '"api";r=0;t=55'}, 55),
         ({"Retry-After": "Thu, 01 Jan 1970 00:00:00 GMT"}, 0),
         ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "-5"}, 0),
+        ({"Retry-After": "9" * 400}, 3600),
+        ({"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"}, 3600),
+        ({"RateLimit": f'"api";r=0;t={"9" * 400}'}, 3600),
         ({}, None),
     ],
 )

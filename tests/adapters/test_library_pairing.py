@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.adapters.library_use import Disk
+from tests.adapters.library_use import Disk, by_name
 from tests.fakes import gguf_small
 
 
@@ -98,3 +98,37 @@ def test_only_chat_models_get_one(disk: Disk) -> None:
     gguf_small.model(disk.models / "e.gguf", architecture="nomic-bert")
     gguf_small.projector(disk.models / "mmproj-m.gguf")
     assert pairs(disk) == {}
+
+
+def test_a_projector_without_a_name_belongs_to_the_only_model_of_its_width(disk: Disk) -> None:
+    folder = disk.models
+    gguf_small.model(folder / "gemma-3-4b-Q4_K_M.gguf", "Gemma 4b", llama__embedding_length=2560)
+    gguf_small.model(folder / "gemma-3-4b-Q8_0.gguf", "Gemma 4b", llama__embedding_length=2560)
+    gguf_small.model(folder / "Qwen3-8B-Q4_K_M.gguf", "Qwen3", llama__embedding_length=4096)
+    projector = gguf_small.projector(folder / "mmproj-model-f16.gguf", width=2560)
+    found = {model.path.name: model.projector for model in disk.scan().models}
+    assert found["gemma-3-4b-Q4_K_M.gguf"] == found["gemma-3-4b-Q8_0.gguf"] == projector
+    assert found["Qwen3-8B-Q4_K_M.gguf"] is None
+    other = gguf_small.model(folder / "other.gguf", "Other", llama__embedding_length=2560)
+    assert all(model.projector is None for model in disk.scan().models), "it may be either's"
+    other.unlink()
+    projector.rename(folder / "mmproj-llava-f16.gguf")
+    assert all(model.projector is None for model in disk.scan().models), "it is named otherwise"
+
+
+def test_a_link_has_the_projector_beside_what_it_leads_to(disk: Disk) -> None:
+    theirs = disk.home / ".lmstudio" / "models" / "a" / "b"
+    gguf_small.model(theirs / "m-Q4_0.gguf", "M")
+    projector = gguf_small.projector(theirs / "mmproj-model-f16.gguf")
+    disk.models.mkdir(parents=True)
+    (disk.models / "mine.gguf").symlink_to(theirs / "m-Q4_0.gguf")
+    model = by_name(disk.scan())["M"]
+    assert (model.path, model.projector) == (disk.models / "mine.gguf", projector)
+
+
+def test_parts_below_a_repository_take_its_projector(disk: Disk) -> None:
+    parts = gguf_small.split(disk.models / "repo" / "Q8_0", "Big-VL-Q8_0", 3, "Big VL")
+    projector = gguf_small.projector(disk.models / "repo" / "mmproj-F16.gguf")
+    assert by_name(disk.scan())["Big VL"].projector == projector
+    parts[2].unlink()
+    assert by_name(disk.scan())["Big VL"].projector is None, "it cannot be loaded"

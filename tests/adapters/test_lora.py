@@ -152,7 +152,7 @@ async def test_the_provider_loads_a_model_with_its_adapters(
 ) -> None:
     wanted = [Adapter(str(lora), 0.5)]
     runner, preflight = QueuedRunner(core.worker), Preflight(tmp_path / "preflight.json")
-    provider = LocalProvider(runner, preflight, list, lambda _model: wanted)
+    provider = LocalProvider(runner, preflight, list, core.plans, lambda _model: wanted)
     loaded = await provider.load(str(tiny), ignore)
     assert loaded.adapters == (Adapter(str(lora), 0.5),)
     wanted.append(Adapter(str(tmp_path / "away.gguf")))

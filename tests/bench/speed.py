@@ -21,7 +21,8 @@ import llama_cpp.llama_cpp as bindings
 
 from app import core as cores
 from app import gguf
-from app.llm.optimizer import hardware, plan
+from app.llm.optimizer.machine import reading
+from app.llm.optimizer.planning import plan
 from app.llm.runner.preflight import Preflight
 from app.schema import Chunk, Message, ModelRef, Request, Role, Sampling
 from tests.bench.effort import ROUNDS
@@ -57,7 +58,7 @@ def _alone(model: Path, preflight: Path) -> Iterator[llama_cpp.Llama]:
 
     Its weights are repacked for AMX only where Hearth's trial run found that this machine can.
     """
-    wanted = plan.default_plan(hardware.detect(), gguf.read(model))
+    wanted = plan(reading.read(), gguf.read(model))
     extra_buffers = Preflight(preflight)._read().get("extra_buffers", True)
     defaults = bindings.llama_model_default_params
 

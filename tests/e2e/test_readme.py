@@ -47,6 +47,7 @@ COMMAND_LINE = [
     'hearth ask --model ollama:llama3.2 --fallback FILE.gguf "Why is the sky blue?"',
     "hearth providers",
     "hearth serve-status",
+    "hearth hardware",
     "hearth doctor",
 ]
 # With the fake Hub in the place of Hugging Face; the last one on a model that may go.

@@ -25,6 +25,7 @@ from app.library.records import LibraryModel
 from app.llm.neighbours import FindServers
 from app.ui.library.model_list import FACTS, STATE
 from app.ui.library.page import ModelsPage
+from app.ui.words import GAP
 from tests.fakes.provider import FakeProvider
 from tests.ui.conftest import WIDGET, Desk, open_desk, until
 
@@ -92,7 +93,7 @@ class Shop:
             if part.isVisible()
             for label in part.findChildren(QLabel)
         ]
-        return "\n".join(label.text() for label in labels if label.isVisible())
+        return "\n".join(whole(label.text()) for label in labels if label.isVisible())
 
     def models(self) -> Sequence[LibraryModel]:
         """Those in the list, in its order."""
@@ -125,7 +126,7 @@ class Shop:
 
     def card(self) -> dict[str, str]:
         """What the chosen model's card says."""
-        lines = self.part(QLabel, "modelCardFacts").text().split("\n")
+        lines = whole(self.part(QLabel, "modelCardFacts").text()).split("\n")
         return dict(line.split(": ", 1) for line in lines)
 
     def pick(self, name: str, label: str) -> None:
@@ -203,6 +204,11 @@ async def open_shop(
     await until(lambda: library.library.watched or library.library.last.models)
     await asyncio.sleep(0)
     return Shop(desk, home)
+
+
+def whole(text: str) -> str:
+    """A text without the places at which it may be broken."""
+    return text.replace(GAP, "")
 
 
 def files_in(folder: Path, start: str = "", ending: str = ".gguf") -> list[Path]:

@@ -15,8 +15,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox, QLineEdit, QPushButton
 
 from app import paths
+from app.library import describing
 from app.library.hub import verdict
-from app.ui.library import facts
 from tests.adapters.hub_use import TINY
 from tests.fakes import gguf_small
 from tests.fakes.hub.content import Content
@@ -134,9 +134,9 @@ def test_the_files_show_their_sizes_and_verdicts_for_a_chosen_context(
 )
 def test_a_verdict_is_said_with_its_figures(judged: verdict.Verdict, sentence: str) -> None:
     made = verdict.Judgement(judged, 2 * 10**9, 8 * 10**9, 16 * 10**9, 0, 8192)
-    assert facts.judgement(made).startswith(sentence)
+    assert describing.judgement(made).startswith(sentence)
     card = verdict.Judgement(verdict.Verdict.PARTLY, 2 * 10**9, 8 * 10**9, 16 * 10**9, 10**9)
-    assert "about 2.0 GB, and 1.0 GB on the graphics card" in facts.judgement(card)
+    assert "about 2.0 GB, and 1.0 GB on the graphics card" in describing.judgement(card)
 
 
 def test_the_way_back_leads_to_the_search_and_then_to_the_shelf(run: Run, shop: Shop) -> None:

@@ -265,3 +265,13 @@ def test_who_has_left_the_page_is_not_brought_back(run: Run, panel: Panel) -> No
         assert not is_shown(panel.desk, "settingsPage")
 
     run(panel.play(scenario()))
+
+
+def test_a_page_that_is_opened_while_the_look_changes_stays_open(run: Run, panel: Panel) -> None:
+    async def scenario() -> None:
+        panel.desk.window.set_appearance("dark", 1.0)
+        await panel.open("general")  # before the chat has been shown in the new look
+        await until(lambda: not panel.desk.services.tasks.running)
+        assert panel.is_open
+
+    run(panel.play(scenario()))

@@ -21,10 +21,9 @@ ELSEWHERE = {
     "hub.looked_at",
     "version",
     "models.selected",  # by the model's button
-    "models.embedding",
     "models.adapters",
     "models.recent",
-    "models.names",
+    "models.names",  # by Rename on the page of the models
     "providers.configured",  # on the page of the servers
     "providers.greeted",
 }
@@ -84,6 +83,7 @@ def test_every_row_has_one_plain_sentence(row: Row) -> None:
         ("telemetry", "telemetry"),
         ("HF token", "hub-token"),
         ("startup", "models.default"),
+        ("embeddings", "models.embedding"),
         ("privacy offline", "privacy-offline"),
     ],
 )
@@ -135,14 +135,19 @@ def test_a_value_that_differs_from_its_default_is_known_to(tmp_path: Path) -> No
         ("", ""),
         (" https://hf-mirror.com/ ", "https://hf-mirror.com"),
         ("http://a:80", "http://a:80"),
+        ("hf-mirror.com", "https://hf-mirror.com"),
+        ("hub.example.org:8443/hf/", "https://hub.example.org:8443/hf"),
+        ("localhost:8080", "http://localhost:8080"),
+        ("127.0.0.1:8080/", "http://127.0.0.1:8080"),
     ],
 )
-def test_an_address_is_kept_whole(text: str, kept: str) -> None:
+def test_an_address_is_made_and_kept_whole(text: str, kept: str) -> None:
     assert checks.address(text) == kept
 
 
 @pytest.mark.parametrize(
-    "text", ["hf-mirror.com", "https://", "ftp://a", "https://a b", "https://a?x=1", "http://a:b"]
+    "text",
+    ["https:", "https:/", "https://", "hub", "ftp://a", "a.b:c", "a.b c", "a.b?x=1", "http://a:b"],
 )
 def test_half_an_address_is_refused(text: str) -> None:
     with pytest.raises(WrongValue, match="no whole address"):

@@ -7,8 +7,8 @@ from PySide6.QtWidgets import QLabel, QWidget
 
 from app.schema import ProviderKind
 from app.settings import ProviderSettings
+from app.ui.icons import Icons
 from app.ui.provider_dialog import ProviderDialog
-from app.ui.theme import Theme
 
 LINE = "Install them with: pip install this"
 KINDS = (
@@ -18,7 +18,7 @@ KINDS = (
 
 
 @pytest.fixture
-def dialog(theme: Theme) -> Iterator[ProviderDialog]:
+def dialog(icons: Icons) -> Iterator[ProviderDialog]:
     window = QWidget()
     window.resize(800, 700)
     made = ProviderDialog(
@@ -27,6 +27,7 @@ def dialog(theme: Theme) -> Iterator[ProviderDialog]:
         is_new=True,
         has_key=False,
         keyring_works=True,
+        icons=icons,
         parent=window,
     )
     made.show()

@@ -51,3 +51,15 @@ def test_nothing_is_a_sentence(view: UsageView) -> None:
     settle()
     assert shown(view).startswith("Nothing yet.")
     assert "\n" not in shown(view)
+
+
+def test_what_a_cloud_service_answered_is_marked_as_such(view: UsageView) -> None:
+    today = date.today()  # noqa: DTZ011 - the person's own calendar
+    refs = (ModelRef("openai", "big"), ModelRef("ollama", "small"), ModelRef("local", "/m/a.gguf"))
+    days = [DayOfUse(today, ref, 1, 2, 3, 4.0) for ref in refs]
+    view.show_days(days, {}, frozenset({"openai"}))
+    settle()
+    lines = shown(view).splitlines()
+    assert "openai:big (cloud)" in lines
+    assert "ollama:small" in lines
+    assert "a.gguf" in lines

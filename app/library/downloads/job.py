@@ -46,6 +46,11 @@ class Job:
     _disk_errors: int = field(default=0, init=False)
 
     @property
+    def work_folder(self) -> Path:
+        """Where its parts lie until it is done."""
+        return WorkFolder(self.folder, self.model).path
+
+    @property
     def is_done(self) -> bool:
         """Whether the model is in the library."""
         return self.progress.stage is Stage.DONE
@@ -186,7 +191,11 @@ class Job:
         _LOG.info("the disk of a download: %r", error)
         if room.is_full(error):
             wanted = max(1, self.model.size - self.came)
-            lacking = await asyncio.to_thread(room.missing, self.folder, wanted)
+            try:
+                lacking = await asyncio.to_thread(room.missing, self.folder, wanted)
+            except OSError:  # its folder is away now as well: the next try says so
+                await self.progress.poked(LOOK_SECONDS / 4)
+                return True
             await self._wait(holds.full(self.folder, max(1, lacking), wanted))
             return True
         self._disk_errors += 1

@@ -30,8 +30,9 @@ class Line:
         return tuple(job.shown() for job in self.jobs)
 
     def add(self, job: Job) -> None:
-        """At the end; in the place of one with the same id."""
+        """At the end; in the place of one with the same id. What lies in its folder is kept."""
         with self._lock:
+            self.litter -= {job.work_folder}
             self.jobs = (*(other for other in self.jobs if other.id != job.id), job)
 
     def move(self, key: str, place: int) -> None:

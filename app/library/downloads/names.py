@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from app.errors import BadReply
+from app.library.stores import names
 
 WORK_FOLDER = ".hearth-downloads"  # in the models folder: what has not come whole yet
 LONGEST_PART = 200  # bytes; most file systems take 255, encrypted ones fewer
@@ -32,6 +33,7 @@ def parts(repo: str, file: str) -> Sequence[str]:
         and len(found) <= DEEPEST
         and len(repo) + len(file) < LONGEST_PATH
         and all(map(_is_sound, found))
+        and not found[-1].lower().startswith(names.UNFINISHED)
     )
     if not is_sound:
         raise BadReply(
@@ -60,7 +62,7 @@ def _is_sound(part: str) -> bool:
         0 < len(part.encode("utf-8", "replace")) <= LONGEST_PART
         and part == part.strip(" ")
         and not part.endswith(".")  # also: . and ..
-        and part.casefold() != WORK_FOLDER
+        and not names.is_left_out(part)  # it would come and never be seen
         and stem not in DEVICES
         and not any(sign in FORBIDDEN or _is_unseen(sign) for sign in part)
     )

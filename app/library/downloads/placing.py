@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from app.errors import StorageError
 from app.library.downloads import names
+from app.library.downloads.follower import git_digest
 
 if TYPE_CHECKING:
     from app.library.downloads.work import WorkFolder
@@ -51,14 +52,14 @@ class Look:
         return [number for number, pair in enumerate(self._pairs) if self._is_same(*pair)]
 
     def _is_same(self, path: Path, file: HubFile) -> bool:
-        if not file.sha256 or not path.is_file() or path.stat().st_size != file.size:
+        if not file.content or not path.is_file() or path.stat().st_size != file.size:
             return False
-        digest = hashlib.sha256()
+        digest = hashlib.sha256() if file.sha256 else git_digest(file.size)
         with path.open("rb", buffering=0) as stream:
             while not self._stopped and (piece := stream.read(PIECE)):
                 digest.update(piece)
                 self.read += len(piece)
-        return digest.hexdigest() == file.sha256
+        return digest.hexdigest() == file.content
 
 
 def taken(targets: Sequence[Path]) -> StorageError:
@@ -81,12 +82,12 @@ def place(work: WorkFolder, targets: Sequence[Path], there: Sequence[int], root:
     for number in moved:
         work.data(number).stat()  # somebody may have removed it
         target = targets[number]
-        target.parent.mkdir(parents=True, exist_ok=True)
         if not target.parent.resolve().is_relative_to(root.resolve()):
             raise StorageError(
                 f"{target.parent} leads out of the models folder.",
                 "Remove that link, or choose another folder for downloads.",
             )
+        target.parent.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(target):
             raise StorageError(
                 f"{target} has appeared in the meantime.",

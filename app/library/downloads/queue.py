@@ -149,7 +149,7 @@ class Downloads:
     def cancel(self, key: str) -> None:
         """Forgets it and removes what has come; of one that is done, only forgets it."""
         if job := self._line.find(key):
-            litter = None if job.is_done else WorkFolder(job.folder, job.model).path
+            litter = None if job.is_done else job.work_folder
             self._line.remove(key, litter)
             self._engine.wake()
 
@@ -176,9 +176,9 @@ class Downloads:
             if not entry.is_done or work.path.is_dir():
                 job.came = work.came()
                 self._line.add(job)
+        self._line.litter |= frozenset(queue.litter)
         for job in mine:
             self._line.add(job)
-        self._line.litter |= frozenset(queue.litter)
 
     def _made(self, entry: Entry) -> Job:
         where = hashlib.sha256(str(entry.folder).encode("utf-8", "replace")).hexdigest()

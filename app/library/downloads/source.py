@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SPAN = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")  # RFC 9110, 14.4
 SIZE = re.compile(r"bytes \*/([0-9]{1,18})")
 LENGTH = re.compile(r"[0-9]{1,18}")
-SHA256 = re.compile(r"[0-9a-f]{64}")
+SHA256, GIT_NAME = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{40}")
 WHOLE, PART, NOT_THERE = 200, 206, 416
 
 
@@ -45,7 +45,7 @@ class Identity:
     @property
     def git_name(self) -> str:
         """Where it is one."""
-        return self.etag if self.is_of_hub and len(self.etag) == 40 else ""
+        return self.etag if self.is_of_hub and GIT_NAME.fullmatch(self.etag) else ""
 
 
 class Source:
@@ -85,6 +85,8 @@ class Source:
                     identity = _identity(response.headers, identity)
                     target = response.headers.get("location", "")
                     if response.status_code in REDIRECTS and target:
+                        if identity.is_of_hub and identity.etag:
+                            self._take(identity, question)  # the Hub itself tells of a change
                         address = _checked_target(address, target, question)
                         continue
                     if response.status_code not in (WHOLE, PART):
@@ -127,9 +129,10 @@ class Source:
 
     def _take(self, identity: Identity, question: Question) -> None:
         """Compares what the source calls its content with what it was asked for."""
-        wanted = self._file.sha256
-        if wanted and identity.sha256 and identity.sha256 != wanted:
-            raise self._changed(question, f"{identity.sha256} in place of {wanted}")
+        wanted = self._file.content
+        told = identity.sha256 if self._file.sha256 else identity.git_name
+        if wanted and told and told != wanted:
+            raise self._changed(question, f"{told} in place of {wanted}")
         known, self.identity = self.identity, identity
         if not wanted and known.etag != "" and identity != known:
             raise self._changed(question, f"{identity.etag} in place of {known.etag}")

@@ -52,6 +52,13 @@ def of_disk(error: OSError, folder: Path) -> StorageError:
             "Allow it, or choose another folder for downloads.",
             repr(error),
         )
+    if error.errno == errno.EFBIG:
+        return StorageError(
+            f"The disk of {folder} takes no file as large as this one; with FAT32, which memory "
+            "sticks often have, 4 GB is the most.",
+            "Cancel this download, and choose a folder on another disk.",
+            repr(error),
+        )
     return StorageError(
         f"The disk of {folder} does not take the download: {error.strerror or error}.",
         "Check the disk and its connection, then resume.",

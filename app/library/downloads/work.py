@@ -33,6 +33,7 @@ class Notes(BaseModel):
     version: int = VERSION
     model: HubModel
     etags: dict[int, str] = {}  # by the number of the file, where the Hub lists no hash for it
+    other_etags: dict[int, str] = {}  # the same of servers that have names of their own
     verified: list[int] = []  # files that are whole and on the disk
     placed: list[str] = []  # where the files go, once they are being moved
 

@@ -44,9 +44,7 @@ class Access:
     def endpoint(self) -> str:
         """The address of the Hub or of its mirror, without a slash behind. Raises Misconfigured."""
         text = self._settings().endpoint.strip() or environment.endpoint(self._environ) or HOME
-        if "://" not in text and not net.is_loopback(text.partition("/")[0].partition(":")[0]):
-            text = f"https://{text}"
-        return net.checked_url(text)
+        return net.checked_url(whole(text))
 
     @property
     def name(self) -> str:
@@ -111,6 +109,17 @@ class Access:
             return await net.client(link, self._lock)
         except Misconfigured as error:
             raise Misconfigured(error.message, SETTINGS, error.details) from error
+
+
+def whole(text: str) -> str:
+    """An address with a scheme in front, where the person has left that out."""
+    if "://" in text:
+        return text
+    try:
+        host = urlsplit(f"//{text}").hostname or ""
+    except ValueError:  # brackets that do not close: no address at all
+        host = ""
+    return f"http://{text}" if net.is_loopback(host) else f"https://{text}"
 
 
 def may_carry(address: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -53,6 +53,7 @@ def is_due(last: datetime | None, now: datetime, *, allowed: bool) -> bool:
     """Whether to ask again by itself: once a week, if the person allows it at all."""
     if not allowed or last is None:
         return allowed
+    last = last if last.tzinfo else last.replace(tzinfo=UTC)  # written by hand
     return now - last >= WEEK or last > now  # the clock was set back
 
 
@@ -131,12 +132,12 @@ async def _changed(
     if len(before) < len(now) and source.revision:
         with suppress(ModelMissing):  # the commit may be gone
             old = await asked.get(source.repo, source.revision)
-            before = {file.path: file.sha256 for file in old.files} | before
+            before = {file.path: file.content for file in old.files} | before
     different, unknown = set(), set()
     for path, file in now.items():
-        if not (before.get(path) and file.sha256):
+        if not (before.get(path) and file.content):
             unknown.add(path)
-        elif before[path].lower() != file.sha256:
+        elif before[path].lower() != file.content:
             different.add(path)
     if not different and unknown:
         is_same_size = model.size == sum(file.size for file in now.values())

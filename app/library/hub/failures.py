@@ -35,6 +35,7 @@ IS_OFFLINE = "offline"  # the code of the error where Hearth itself is kept from
 GATED = "GatedRepo"  # the Hub's own codes, in the header X-Error-Code
 NO_REPO, NO_REVISION, NO_FILE = "RepoNotFound", "RevisionNotFound", "EntryNotFound"
 LONGEST = 300  # characters of a server's own words
+LONGEST_PAUSE = 3600.0  # seconds; a server that wants more is asked again after that
 PAUSE = re.compile(r'"\w+"\s*;\s*r\s*=\s*0\s*;\s*t\s*=\s*(\d+)')  # of the header RateLimit
 
 
@@ -155,7 +156,7 @@ def _other(question: Question, status: int, said: str) -> ProviderError:
         return ApiError(f"{question.name} refuses this ({status}); it {words}", where)
     if status == 404:
         return Misconfigured(f"{question.name} does not know this request.", SETTINGS)
-    return ApiError(f"{question.name} {words} ({status})", "Try again; if it stays, " + SETTINGS)
+    return ApiError(f"{question.name} {words} ({status})", f"Try again. {SETTINGS}")
 
 
 def strange_page(name: str, details: str = "") -> BadReply:
@@ -229,16 +230,24 @@ def _retold(error: ProviderError, name: str, link: net.Link) -> ProviderError:
 
 
 def pause_of(headers: Mapping[str, str]) -> float | None:
-    """The pause in seconds that a reply asks for, as Retry-After or RateLimit, or None."""
+    """The pause in seconds that a reply asks for, as Retry-After or RateLimit, or None.
+
+    At most an hour: a slip of one server must not end a download for days.
+    """
+    seconds = _wanted_pause(headers)
+    return None if seconds is None else min(max(0.0, seconds), LONGEST_PAUSE)
+
+
+def _wanted_pause(headers: Mapping[str, str]) -> float | None:
     if match := PAUSE.search(headers.get("ratelimit", "")):
         return float(match[1])
     text = headers.get("retry-after", "").strip()
     with suppress(ValueError):
         seconds = float(text)
-        return max(0.0, seconds) if math.isfinite(seconds) else None
+        return None if math.isnan(seconds) else seconds
     try:
         until = parsedate_to_datetime(text)
+        until = until if until.tzinfo else until.replace(tzinfo=UTC)
+        return (until - datetime.now(UTC)).total_seconds()
     except (ValueError, OverflowError):
         return None
-    until = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return max(0.0, (until - datetime.now(UTC)).total_seconds())

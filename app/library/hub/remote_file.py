@@ -89,7 +89,7 @@ class RemoteFile:
         try:
             target = response.headers.get("location", "")
             if response.status_code in REDIRECTS and target:
-                self._go_to(urljoin(self._address, target))
+                self._go_to(target)
                 return None
             if response.status_code not in (WHOLE, PART):
                 with quiet.reading():
@@ -100,8 +100,13 @@ class RemoteFile:
         finally:
             await response.aclose()
 
-    def _go_to(self, address: str) -> None:
-        old, new = urlsplit(self._address).scheme, urlsplit(address).scheme
+    def _go_to(self, target: str) -> None:
+        try:
+            address = urljoin(self._address, target)
+            old, new = urlsplit(self._address).scheme, urlsplit(address).scheme
+            _ = urlsplit(address).port
+        except ValueError as error:
+            raise self._strange(target) from error
         if new != "https" and (new != "http" or old == "https"):  # never to weaker encryption
             raise self._strange(address)
         self._address = address

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,10 @@ from app.library.records import HubFile, HubModel, HubRepo, Kind
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelInfo
+    from huggingface_hub.hf_api import RepoSibling
 
+GIT_NAME = re.compile(r"[0-9a-f]{40}")
+LARGEST_SMALL = 32 << 20  # bytes; what is larger and no large file to the Hub is listed wrongly
 VISION_TASK = "image-text-to-text"
 EMBEDDING_TASKS = ("feature-extraction", "sentence-similarity")
 # What the models of a repository make, where it is no text; llama.cpp opens none of them.
@@ -58,16 +62,19 @@ class Listing:
 def listing(info: ModelInfo) -> Listing:
     """A repository whose files were asked for as well."""
     revision = _text(info.sha)
-    found = tuple(
-        HubFile(
-            path=sibling.rfilename,
-            size=_number(sibling.lfs.size if sibling.lfs else sibling.size),
-            sha256=_text(sibling.lfs.sha256 if sibling.lfs else "").lower(),
-        )
-        for sibling in info.siblings or ()
-    )
+    found = tuple(map(_file, info.siblings or ()))
     made = files.models(info.id, revision, found, _usual(info))
     return Listing(repo(info), revision, found, tuple(made))
+
+
+def _file(sibling: RepoSibling) -> HubFile:
+    """A file of a repository; where it is a large one, its blob is but a pointer to it."""
+    if sibling.lfs:
+        size, sha256 = _number(sibling.lfs.size), _text(sibling.lfs.sha256).lower()
+        return HubFile(sibling.rfilename, size, sha256)
+    size, name = _number(sibling.size), _text(sibling.blob_id).lower()
+    is_known = size <= LARGEST_SMALL and GIT_NAME.fullmatch(name)
+    return HubFile(sibling.rfilename, size, git_name=name if is_known else "")
 
 
 def is_other(info: ModelInfo) -> bool:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from app.library import shelf
-from app.llm.optimizer import plan
+from app.llm.optimizer import needs
 
 if TYPE_CHECKING:
     from app.gguf import Header
@@ -69,8 +69,8 @@ def by_header(
         is_sibling: the header is that of the same model in another quantisation.
     """
     is_other = is_sibling or header.integer("split.count") > 1
-    needed = plan.memory_needed(header, context, size if is_other else 0) + beside
-    tokens = plan.usual_context(header, context)
+    needed = needs.memory(header, context, size if is_other else 0) + beside
+    tokens = needs.tokens(header, context)
     return _judged(needed, facts, gpu, tokens)
 
 

@@ -8,6 +8,7 @@ into `<cache>/blobs/`. Source: huggingface_hub, and docs.huggingface.co on the l
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,17 +63,31 @@ def read_repo(look: Look, folder: Path) -> Iterator[StoreFile]:
         if is_folder(entry)
     ]
     for snapshot in sorted(snapshots, key=lambda one: (one.name != newest, one.name)):
-        yield from _files(look, snapshot, snapshot, repo_of(folder.name))
+        yield from _files(look, snapshot, folder)
 
 
-def _files(look: Look, folder: Path, snapshot: Path, repo: str) -> Iterator[StoreFile]:
-    for entry in look.entries(folder, PROGRAM):
-        path = Path(entry.path)
-        if is_folder(entry):
-            yield from _files(look, path, snapshot, repo)
-            continue
-        found = look.file(path) if names.is_model(entry.name) else None
-        if found is not None:
-            file = path.relative_to(snapshot).as_posix()
-            source = Source(repo, file, snapshot.name)
-            yield dataclasses.replace(found, program=PROGRAM, source=source)
+def _is_removed(link: Path, repo: Path) -> bool:
+    """Whether a link leads to content that was deleted; else it may be on a drive that is away."""
+    blobs = repo / "blobs"
+    try:
+        target = Path(os.path.normpath(link.parent / link.readlink()))
+    except OSError:  # it is no link
+        return False
+    return target.parent == blobs and has_folder(blobs) and not os.path.lexists(target)
+
+
+def _files(look: Look, snapshot: Path, repo: Path) -> Iterator[StoreFile]:
+    waiting = [snapshot]
+    while waiting:
+        below: list[Path] = []
+        for entry in look.entries(waiting.pop(), PROGRAM):
+            path = Path(entry.path)
+            if is_folder(entry):
+                below.append(path)
+            elif names.is_model(entry.name) and not _is_removed(path, repo):
+                found = look.file(path)
+                if found is not None:
+                    file = path.relative_to(snapshot).as_posix()
+                    source = Source(repo_of(repo.name), file, snapshot.name)
+                    yield dataclasses.replace(found, program=PROGRAM, source=source)
+        waiting += reversed(below)

@@ -15,6 +15,8 @@ PARTIAL = (
     ".part", ".partial", ".downloadinprogress", ".incomplete", ".download", ".crdownload",
     ".opdownload", ".aria2", ".tmp", ".!qb",
 )  # fmt: skip
+# Control characters, line ends, what turns the direction of writing, halves of pairs.
+UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 LEFT_OUT = frozenset(
     ("$RECYCLE.BIN", "System Volume Information", "lost+found", "node_modules", "__pycache__")
 )
@@ -31,15 +33,18 @@ def is_left_out(name: str) -> bool:
     return name.startswith(".") or name in LEFT_OUT
 
 
-def is_partial_of(name: str, model: str) -> bool:
-    """Whether a file is what is left of an unfinished download of the file called `model`."""
-    lower, wanted = name.lower(), model.lower()
+def unfinished(name: str) -> str | None:
+    """What a file would have been called when its download was done; None for what is no such."""
+    whole = name
     for beginning in UNFINISHED:
-        lower = lower.removeprefix(beginning)
-    if lower == wanted:
-        return name.lower() != wanted
+        if whole.lower().startswith(beginning):
+            whole = whole[len(beginning) :]
+    end = whole.lower().rfind(SUFFIX)
     # The Hub's own downloader puts a hash between the name and the ending.
-    return lower.startswith(f"{wanted}.") and lower.endswith(PARTIAL)
+    rest = whole[end + len(SUFFIX) :].lower()
+    if end < 0 or (rest and not (rest[0] == "." and rest.endswith(PARTIAL))):
+        return None
+    return whole[: end + len(SUFFIX)] if rest or whole != name else None
 
 
 def part(name: str) -> tuple[str, int, int] | None:
@@ -56,6 +61,12 @@ def part_name(base: str, number: int, count: int) -> str:
     return f"{base}-{number:05}-of-{count:05}{SUFFIX}"
 
 
+def is_part_of(name: str, base: str, count: int) -> bool:
+    """Whether a file is one of the `count` parts whose names begin with `base`."""
+    found = part(name)
+    return found is not None and (found[0], found[2]) == (base, count)
+
+
 def title(path: Path) -> str:
     """A file's name without its ending and its number."""
     found = part(path.name)
@@ -64,8 +75,13 @@ def title(path: Path) -> str:
 
 
 def shown(text: object) -> str:
-    """A name as it can be printed: what is no text in it becomes a question mark."""
-    return str(text).encode("utf-8", "replace").decode()
+    """A name as it can be printed: what is no text or acts on terminals becomes a question mark."""
+    return UNSAFE.sub("?", str(text))
+
+
+def readable(text: str) -> str:
+    """The same for a text of many lines: its line ends and tabs stay."""
+    return "\n".join("\t".join(map(shown, line.split("\t"))) for line in text.splitlines())
 
 
 def is_text(path: Path) -> bool:

@@ -8,8 +8,11 @@ Source: server/manifest.go and types/model/name.go of Ollama.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import re
+import sqlite3
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +40,7 @@ TEXTS = {
     "messages": "Messages (Ollama)",
     "license": "Licence",
 }
+_LOG = logging.getLogger(__name__)
 LICENCE_HEAD = 120  # characters of its first line
 
 
@@ -44,7 +48,28 @@ def folders(places: Places) -> list[Path]:
     """Where Ollama keeps models; a service may have another environment than this program."""
     system = [] if places.is_windows or places.is_mac else [places.root / name for name in SYSTEM]
     chosen = places.variable("OLLAMA_MODELS")
-    return [*([chosen] if chosen else []), places.home / ".ollama" / "models", *system]
+    found = [chosen, _set_in_app(places), places.home / ".ollama" / "models", *system]
+    return [folder for folder in found if folder is not None]
+
+
+def _set_in_app(places: Places) -> Path | None:
+    """The folder that the settings of Ollama's window name. Source: app/store of Ollama.
+
+    Its database is opened so that nothing is written or locked there.
+    """
+    if places.is_windows or places.is_mac:
+        file = places.local_data / "Ollama" / "db.sqlite"
+    else:
+        file = places.home / ".ollama" / "db.sqlite"
+    if not has_file(file) or not file.is_absolute():
+        return None
+    try:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro&immutable=1", uri=True)) as settings:
+            row = settings.execute("SELECT models FROM settings").fetchone()
+    except sqlite3.Error as error:
+        _LOG.info("the settings of Ollama cannot be read: %s", error)
+        return None
+    return places.path(row[0]) if row and isinstance(row[0], str) else None
 
 
 def is_store(listed: Collection[str]) -> bool:
@@ -67,13 +92,15 @@ def parameters(texts: Iterable[tuple[str, Path]]) -> dict[str, Any]:
 
 
 def _manifests(look: Look, folder: Path) -> Iterator[Path]:
-    for entry in look.entries(folder, PROGRAM):
-        if entry.name.startswith("."):
-            continue
-        if is_folder(entry):
-            yield from _manifests(look, Path(entry.path))
-        else:
-            yield Path(entry.path)
+    waiting = [folder]
+    while waiting:
+        for entry in look.entries(waiting.pop(), PROGRAM):
+            if entry.name.startswith("."):
+                continue
+            if is_folder(entry):
+                waiting.append(Path(entry.path))
+            else:
+                yield Path(entry.path)
 
 
 def name_of(parts: tuple[str, ...]) -> str:
@@ -94,7 +121,11 @@ def _model(look: Look, folder: Path, manifest: Path) -> Iterator[StoreFile]:
     content = reading.json_object(manifest)
     layers = _layers(folder, content)
     if layers is None:
-        text = f"The description of “{names.shown(name)}” is damaged: fetch it again in Ollama."
+        if not has_file(manifest):  # Ollama has just deleted it
+            return
+        can_read = reading.may_be_read(manifest)
+        why = "is damaged: fetch it again in Ollama." if can_read else "may not be read by you."
+        text = f"The description of “{names.shown(name)}” {why}"
         look.problems.append(StoreProblem(PROGRAM, manifest, text))
         return
     weights = [path for kind, path in layers if kind == "model"]
@@ -103,7 +134,7 @@ def _model(look: Look, folder: Path, manifest: Path) -> Iterator[StoreFile]:
         look.problems.append(StoreProblem(PROGRAM, manifest, text))
         return
     if weights:  # else its weights are in the cloud, or in a format of Ollama's own
-        yield _weights(look, name, weights[0], layers)
+        yield from _weights(look, name, weights[0], layers)
     for kind, path in layers:
         found = look.file(path) if kind in ("adapter", "projector") else None
         if found is not None:
@@ -130,8 +161,14 @@ def _blob(folder: Path, digest: str) -> Path:
     return old if has_file(old) else folder / "blobs" / f"sha256-{digest}"
 
 
-def _weights(look: Look, name: str, path: Path, layers: list[tuple[str, Path]]) -> StoreFile:
-    found = look.file(path) or StoreFile(
+def _weights(
+    look: Look, name: str, path: Path, layers: list[tuple[str, Path]]
+) -> Iterator[StoreFile]:
+    """The model, even without its file; not where that may lie behind what cannot be looked at."""
+    found = look.file(path)
+    if found is None and look.is_blocked(path):
+        return
+    found = found or StoreFile(
         path,
         identity=str(path),
         presence=Presence.INCOMPLETE,
@@ -139,7 +176,7 @@ def _weights(look: Look, name: str, path: Path, layers: list[tuple[str, Path]]) 
     )
     texts = tuple((TEXTS[kind], text) for kind, text in layers if kind in TEXTS)
     projector = next((file for kind, file in layers if kind == "projector"), None)
-    return dataclasses.replace(
+    yield dataclasses.replace(
         found,
         program=PROGRAM,
         name=name,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,15 @@ def text(path: Path, largest: int = LARGEST) -> str:
         return path.read_text(encoding="utf-8-sig", errors="replace")
     except (OSError, ValueError):
         return ""
+
+
+def may_be_read(path: Path) -> bool:
+    """Whether a file can be opened by whom this program runs for."""
+    try:
+        path.open("rb").close()
+    except OSError:
+        return False
+    return True
 
 
 def json_object(path: Path) -> dict[str, Any]:
@@ -55,6 +66,16 @@ def pairs(content: str) -> dict[str, str]:
             value = value.partition(" #")[0].strip()
         found[name.strip()] = value
     return found
+
+
+def block(content: str, name: str) -> dict[str, str]:
+    """The `name: value` lines that stand one step to the right below a name of a YAML file."""
+    lines = iter(content.splitlines())
+    for line in lines:
+        if line.partition(" #")[0].rstrip() == f"{name}:":
+            break
+    inside = itertools.takewhile(lambda line: not line or line[0] in " \t#", lines)
+    return pairs(textwrap.dedent("\n".join(line for line in inside if line[:1] != "#")))
 
 
 def _plain(quoted: str) -> str:

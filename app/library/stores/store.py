@@ -82,11 +82,28 @@ class Look:
         self.blocked: set[Path] = set()  # what could not be looked at, and may come back
         self.problems: list[StoreProblem] = []
         self.trash: list[Path] = []  # folders with what was deleted
+        self.ways: dict[Path, Identity] = {}  # folders that may be on a drive of their own
         self.owner = owner
         self.is_stopped = is_stopped
         self._shapes = shapes
         self._seen: set[Identity] = set()
         self._claims: dict[Identity, Claim] = {}
+
+    def enter(self, folder: Path) -> None:
+        """Notes the beginning of a way that may lead onto another drive."""
+        identity = identity_of(folder)
+        if identity is not None:
+            self.ways.setdefault(folder, identity)
+
+    def check_ways(self) -> None:
+        """Blocks those that ended meanwhile: what was not met there is away and not deleted."""
+        self.blocked.update(
+            folder for folder, before in self.ways.items() if identity_of(folder) != before
+        )
+
+    def is_blocked(self, path: Path) -> bool:
+        """Whether something on the way to a path could not be looked at."""
+        return bool(self.blocked) and not self.blocked.isdisjoint((path, *path.parents))
 
     def claim(self, folder: Path, reader: Claim) -> None:
         """Has `reader` read a folder, from wherever it is come upon."""
@@ -119,6 +136,8 @@ class Look:
             if identity in self._seen:
                 return []
             self._seen.add(identity)
+            if is_link(folder):
+                self.ways.setdefault(folder, identity)
             with os.scandir(folder) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
         except FileNotFoundError:

@@ -16,6 +16,7 @@ MAX_FOLDERS = 20_000  # below one that the person chose; more is a whole disk
 
 def walk(look: Look, folder: Path, program: str = "") -> Iterator[StoreFile]:
     """The GGUF files in `folder` and below, with those of stores as their programs lay them out."""
+    look.enter(folder)
     waiting = [(folder, program)]
     count = 0
     while waiting:

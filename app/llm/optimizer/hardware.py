@@ -1,4 +1,7 @@
-"""What this computer is: the facts on which a load plan rests."""
+"""What this computer is, as far as a start needs it: the facts that cost next to nothing to read.
+
+All that can be known of it, app.llm.optimizer.machine.reading tells.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import sys
 
 import psutil
 
-from app.llm.optimizer import linux
+from app.llm.optimizer.machine import linux_cgroups, linux_topology
 from app.schema import Hardware
 
 
@@ -16,12 +19,12 @@ def detect() -> Hardware:
     memory = psutil.virtual_memory()
     total, available = memory.total, memory.available
     if sys.platform == "linux":
-        cores = linux.physical_cores() or cores
-        quota = linux.cpu_quota()
+        cores = linux_topology.physical_cores() or cores
+        quota = linux_cgroups.cpu_quota()
         if quota is not None:
             # More threads than the quota grants spin against each other and collapse.
             cores = min(cores, int(quota))
-        limit = linux.memory_limit()
+        limit = linux_cgroups.memory_limit()
         if limit is not None:
             total = min(total, limit)
             available = min(available, limit)

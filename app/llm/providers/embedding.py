@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app import gguf
-from app.llm.optimizer import hardware, plan
+from app.llm.optimizer import hardware
+from app.llm.optimizer.embedding_plan import embedding_plan
 from app.llm.runner.preflight import Preflight
 from app.llm.runner.queued import QueuedRunner, create_engine
 from app.llm.runner.worker import Worker
@@ -93,7 +94,7 @@ class EmbeddingModel:
         async with self._loading:
             await self._stop()
             header = await asyncio.to_thread(gguf.read, Path(model).absolute())
-            wanted = plan.embedding_plan(hardware.detect(), header)
+            wanted = embedding_plan(hardware.detect(), header)
             wanted = await self._preflight.check(wanted, lambda _fraction: None)
             worker = Worker(create_engine)
             thread = threading.Thread(target=worker.run, name="embedding")

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 from app import gguf
-from app.errors import NoModel
-from app.llm.optimizer import hardware, plan
+from app.errors import ModelTooLarge, NoModel
+from app.llm.optimizer import purpose
+from app.llm.optimizer.memory import Estimate
+from app.llm.optimizer.room import NOTHING_RELEASED, Released
 from app.llm.providers.embedding import EmbeddingModel
+from app.llm.providers.local_plans import LocalPlans, Subject, notice_of
 from app.llm.providers.wire.thinking import Thinking
-from app.llm.runner.interface import Runner
+from app.llm.runner.interface import Loaded, Runner
 from app.llm.runner.preflight import Preflight
 from app.schema import (
     Adapter,
@@ -29,6 +34,7 @@ from app.schema import (
 )
 
 NAME = "local"
+_LOG = logging.getLogger(__name__)
 
 
 class LocalProvider:
@@ -41,23 +47,23 @@ class LocalProvider:
         runner: Runner,
         preflight: Preflight,
         files: Callable[[], Sequence[ModelInfo]],
+        plans: LocalPlans,
         adapters: Callable[[str], Sequence[Adapter]] = lambda _model: (),
-        optimize: Callable[[], bool] = lambda: True,
         used: Callable[[Path], None] = lambda _path: None,
     ) -> None:
         """Takes the runner, the trial of new files, and the list of files (which may block).
 
-        `adapters` gives the LoRA adapters that are to be loaded with a model, and `optimize` says
-        whether a model is loaded as it suits this computer. `used` is told of each file that was
-        loaded; it may block.
+        `plans` says how a file is loaded, and `adapters` gives the LoRA adapters that are to be
+        loaded with a model. `used` is told of each file that was loaded; it may block.
         """
         self._runner = runner
         self._preflight = preflight
         self._files = files
         self._adapters = adapters
-        self._optimize = optimize
+        self._plans = plans
         self._used = used
         self._loaded: str | None = None
+        self._estimate: Estimate | None = None  # of what is loaded
         self._loading = asyncio.Lock()
         self._embedding = EmbeddingModel(preflight, self._loading)
 
@@ -76,41 +82,60 @@ class LocalProvider:
             return await self._load(model, on_progress)
 
     async def _load(self, model: str, on_progress: Callable[[LoadProgress], None]) -> LoadedModel:
-        header, adapters = await asyncio.to_thread(self._read, model)
-        self._plan(header, adapters)
+        subject = await asyncio.to_thread(self._read, model)
+        # What is too large is refused while the present model is still there.
+        await asyncio.to_thread(self._plans.made, subject, self._released())
         await self._unload_chat()
         if not self._embedding.is_busy:
             await self._embedding.unload()
-        # With the memory that is free now:
-        wanted = self._plan(header, adapters)
-        wanted = await self._preflight.check(
-            wanted, lambda fraction: on_progress(LoadProgress(LoadStage.CHECKING, fraction))
+        made = await asyncio.to_thread(self._plans.made, subject)  # with what is free now
+        made = await self._preflight.check(
+            made, lambda fraction: on_progress(LoadProgress(LoadStage.CHECKING, fraction))
         )
-        loaded = await self._runner.load(wanted, on_progress)
+        made, loaded = await self._step_down(subject, made, on_progress)
         self._loaded = model
-        await asyncio.to_thread(self._used, header.path)
+        self._estimate = await asyncio.to_thread(self._plans.estimate, subject, made)
+        await asyncio.to_thread(self._used, subject.header.path)
         return LoadedModel(
-            info=describe(header),
+            info=describe(subject.header),
             context=loaded.context,
-            threads=wanted.n_threads,
+            threads=made.n_threads,
             device=loaded.device,
-            notice=loaded.notice,
-            adapters=wanted.adapters,
+            notice=" ".join(filter(None, (notice_of(made), loaded.notice))),
+            adapters=made.adapters,
+            plan=made,
+            memory=self._estimate.total,
         )
 
-    def _plan(
-        self, header: gguf.Header, adapters: Sequence[tuple[Adapter, gguf.Header]]
-    ) -> LoadPlan:
-        """How to load a model with the memory that is free now. Raises ModelError."""
-        return plan.default_plan(
-            hardware.detect(), header, adapters=adapters, optimize=self._optimize()
-        )
+    async def _step_down(
+        self, subject: Subject, made: LoadPlan, on_progress: Callable[[LoadProgress], None]
+    ) -> tuple[LoadPlan, Loaded]:
+        """Loads with the plan, or with smaller ones while memory does not suffice."""
+        failed: ModelTooLarge | None = None
+        while True:
+            try:
+                loaded = await self._runner.load(made, on_progress)
+            except ModelTooLarge as error:
+                failed = failed or error
+                smaller = await asyncio.to_thread(self._plans.lower, subject, made)
+                if smaller is None:
+                    raise failed from error
+                _LOG.info("%s: loading it smaller: %s", error, smaller)
+                made = replace(smaller, extra_buffers=made.extra_buffers)
+            else:
+                if failed is not None:
+                    await asyncio.to_thread(self._plans.worked, subject, made)
+                return made, loaded
 
-    def _read(self, model: str) -> tuple[gguf.Header, list[tuple[Adapter, gguf.Header]]]:
+    def _released(self) -> Released:
+        """The memory that the loaded model gives back."""
+        return Released.by(self._estimate) if self._loaded else NOTHING_RELEASED
+
+    def _read(self, model: str) -> Subject:
         """The headers of a model and of its adapters. Raises ModelError."""
         header = gguf.read(Path(model).absolute())
         wanted = self._adapters(model)
-        return header, [(one, gguf.read_adapter(one.path, header)) for one in wanted]
+        return Subject(header, tuple((one, gguf.read_adapter(one.path, header)) for one in wanted))
 
     async def unload(self) -> None:
         """Gives the memory back, once the answers that wait have ended."""
@@ -177,5 +202,5 @@ def describe(header: gguf.Header) -> ModelInfo:
         parameters=header.parameters,
         trained_context=header.trained_context,
         description=header.text("general.description").strip(),
-        features=frozenset({"embedding"}) if plan.is_encoder(header) else frozenset(),
+        features=frozenset({"embedding"}) if purpose.is_encoder(header) else frozenset(),
     )

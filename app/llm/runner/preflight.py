@@ -98,7 +98,7 @@ class Preflight:
 
     async def _try(self, plan: LoadPlan, on_progress: Callable[[float], None]) -> None:
         """Runs the child once; raises its error, or _Crashed."""
-        trial = dataclasses.replace(plan, n_ctx=min(plan.n_ctx, CONTEXT))
+        trial = dataclasses.replace(plan, n_ctx=min(plan.n_ctx, CONTEXT), reasons=())
         child = await asyncio.create_subprocess_exec(
             *self._command,
             json.dumps(dataclasses.asdict(trial)),
@@ -243,7 +243,8 @@ def run_child(argument: str) -> int:
 def _read_plan(argument: str) -> LoadPlan:
     fields = json.loads(argument)
     fields["adapters"] = tuple(Adapter(**adapter) for adapter in fields["adapters"])
-    return LoadPlan(**fields)
+    fields["tensor_split"] = tuple(fields["tensor_split"])
+    return LoadPlan(**{**fields, "reasons": ()})
 
 
 def _die_with_parent() -> None:

@@ -11,7 +11,7 @@ from app.llm.runner.abort_flag import AbortFlag
 from app.llm.runner.interface import Loaded, OnProgress
 from app.llm.runner.worker import Job, Worker
 from app.net import Silence
-from app.schema import Chunk, LoadPlan, LoadProgress, LoadStage, Request
+from app.schema import Chunk, EngineBuild, LoadPlan, LoadProgress, LoadStage, Request
 
 if TYPE_CHECKING:
     from app.llm.runner.llama.engine import Engine
@@ -28,6 +28,16 @@ def create_engine(abort: AbortFlag) -> Engine:
     from app.llm.runner.llama.engine import Engine
 
     return Engine(abort)
+
+
+def engine_build() -> EngineBuild | None:
+    """What the installed llama.cpp can do and its devices; None where it cannot be loaded."""
+    try:
+        from app.llm.runner.llama import devices
+
+        return devices.build()
+    except (ImportError, OSError, RuntimeError, AttributeError):
+        return None
 
 
 class QueuedRunner:

@@ -95,6 +95,7 @@ class ModelsController(QObject):
     def show_page(self) -> None:
         """Opens the page."""
         page = self._page or self._make_page()
+        self._stays = True  # a new look may be about to show the chat
         self._shell.show_page(page)
         page.show_top()
         self._look_again()

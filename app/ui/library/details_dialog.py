@@ -11,8 +11,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
-    QLineEdit,
     QPlainTextEdit,
     QTableWidget,
     QTableWidgetItem,
@@ -21,9 +19,12 @@ from PySide6.QtWidgets import (
 )
 
 from app.ui.controls import text_button
+from app.ui.search_line import SearchLine
+from app.ui.words import Words
 
 if TYPE_CHECKING:
     from app.library.details import Details
+    from app.ui.icons import Icons
 
 SIZE = (640, 560)  # pixels, where the window has as many
 COLUMNS = ("Key", "Value")
@@ -34,23 +35,21 @@ ROW_ROOM = 10  # pixels of a row beside its text
 class DetailsDialog(QDialog):
     """A table that can be searched; below it the chosen value as a whole."""
 
-    def __init__(self, name: str, details: Details, parent: QWidget) -> None:
+    def __init__(self, name: str, details: Details, icons: Icons, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("modelDetails")
         self.setWindowTitle(f"Details of {name}")
         self.resize(min(SIZE[0], parent.width() - 40), min(SIZE[1], parent.height() - 40))
-        types = ", ".join(f"{count} of {kind}" for kind, count in details.tensor_types)
-        about = QLabel(f"GGUF {details.version}, {details.tensors:,} tensors: {types}", self)
-        about.setWordWrap(True)
-        about.setProperty("role", "muted")
+        types = ", ".join(f"{count:,} of {kind}" for kind, count in details.tensor_types)
+        tensors = "1 tensor" if details.tensors == 1 else f"{details.tensors:,} tensors"
+        about = Words(f"GGUF {details.version}, {tensors}: {types}", self, "muted")
         self._rows = [(entry.key, entry.shown, entry.value) for entry in details.entries]
         self._rows += [(title, text.partition("\n")[0], text) for title, text in details.texts]
-        self.search = QLineEdit(self)
-        self.search.setObjectName("detailsSearch")
-        self.search.setPlaceholderText("Search the keys and values")
-        self.search.setAccessibleName("Search the keys and values")
-        self.search.setClearButtonEnabled(True)
+        self.search = SearchLine(icons, self, "detailsSearch", "Search the keys and values")
         self.search.textChanged.connect(self._filter)
+        self._nothing = Words("No key and no value has all these words.", self, "muted")
+        self._nothing.setObjectName("detailsNothing")
+        self._nothing.hide()
         self.table = self._made_table()
         self.whole = QPlainTextEdit(self)
         self.whole.setObjectName("detailsValue")
@@ -68,7 +67,7 @@ class DetailsDialog(QDialog):
         buttons.addWidget(close)
         column = QVBoxLayout(self)
         column.setSpacing(10)
-        for widget in (about, self.search, self.table, self.whole):
+        for widget in (about, self.search, self._nothing, self.table, self.whole):
             column.addWidget(widget)
         column.addLayout(buttons)
         self.table.currentCellChanged.connect(lambda row, *_: self._show_whole(row))
@@ -105,9 +104,15 @@ class DetailsDialog(QDialog):
 
     def _filter(self, words: str) -> None:
         wanted = words.casefold().split()
+        found: list[int] = []
         for row, (key, _, value) in enumerate(self._rows):
             text = f"{key}\n{value}".casefold()
-            self.table.setRowHidden(row, not all(word in text for word in wanted))
+            is_found = all(word in text for word in wanted)
+            self.table.setRowHidden(row, not is_found)
+            found += [row] if is_found else []
+        self._nothing.setVisible(not found)
+        if self.table.currentRow() not in found:  # what is shown as a whole is in the table
+            self.table.setCurrentCell(found[0] if found else -1, 0)
 
     def _show_whole(self, row: int) -> None:
         self.whole.setPlainText(self._rows[row][2] if 0 <= row < len(self._rows) else "")

@@ -50,6 +50,7 @@ class FinderController(QObject):
         self._resources = resources
         self._fetch = fetch
         self._asking: asyncio.Task[Any] | None = None
+        self._question: Callable[[], Coroutine[Any, Any, None]] | None = None  # the last one
         self._models: Sequence[HubModel] = ()  # of the repository that is shown
         self._header: Header | None = None  # of one of them
         self._computer: Hardware | None = None
@@ -60,6 +61,7 @@ class FinderController(QObject):
         view.search_wanted.connect(self.search)
         view.repo_wanted.connect(self._open)
         view.shelf_wanted.connect(self.show_shelf)
+        view.again_wanted.connect(self._ask_again)
         view.back_wanted.connect(self._go_back)
         view.context_chosen.connect(self._judge_for)
         view.download_wanted.connect(fetch)
@@ -153,11 +155,20 @@ class FinderController(QObject):
     def _ask(self, question: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if self._asking is not None:
             self._asking.cancel()
+        self._question = question
         self._asking = self._tasks.spawn(self, self._asked(question))
 
     async def _asked(self, question: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
             await question()
         except HearthError as error:
-            self._view.show_note(str(error))
+            self._view.show_note(str(error), may_retry=True)
             self._view.end_busy()
+        else:
+            if self._question is question:  # else it has asked something else
+                self._view.show_note("")
+
+    def _ask_again(self) -> None:
+        if self._question is not None:
+            self._view.show_note("Asking again…")
+            self._ask(self._question)

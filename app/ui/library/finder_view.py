@@ -6,22 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import (
-    QComboBox,
-    QGridLayout,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app import wording
+from app.library import describing
 from app.library.records import Kind
 from app.ui.controls import text_button
-from app.ui.library import facts
+from app.ui.library.judged_context import JudgedContext
 from app.ui.page import Row, Section
+from app.ui.search_line import SearchLine
 from app.ui.tab_order import focused_in
+from app.ui.words import Words
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,8 +24,8 @@ if TYPE_CHECKING:
     from app.library.hub.verdict import Judgement
     from app.library.records import HubModel, HubRepo
     from app.library.shelf import Fit, ShelfModel
+    from app.ui.icons import Icons
 
-CONTEXTS = (2048, 4096, 8192, 16_384, 32_768, 65_536, 131_072)  # tokens, to judge files for
 SEARCH = "Search Hugging Face, such as qwen3 or a model's name"
 
 
@@ -45,16 +40,18 @@ class FinderView(QWidget):
     page_wanted = Signal(str)  # the address of a web page
     back_wanted = Signal()
     shelf_wanted = Signal()
+    again_wanted = Signal()  # what was asked last, once more
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, icons: Icons, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("finderView")
+        self._icons = icons
         row = self._search_row()
-        self._note = QLabel(self)
+        self._note = Words("", self, "muted")
         self._note.setObjectName("finderNote")
-        self._note.setWordWrap(True)
-        self._note.setProperty("role", "muted")
-        self._note.setTextFormat(Qt.TextFormat.PlainText)
+        self._again = text_button("Try again", "secondary", self, "finderAgainButton")
+        self._again.clicked.connect(self.again_wanted)
+        self._again.hide()
         self._back = text_button("Back to the list", "link", self, "finderBackButton")
         self._back.clicked.connect(self.back_wanted)
         self._section = Section("", "finderResults", self)
@@ -64,17 +61,15 @@ class FinderView(QWidget):
         column.addLayout(row)
         column.addWidget(self._back, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self._note)
+        column.addWidget(self._again, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self._section)
         self._back.hide()
         self._note.hide()
         self._is_busy = False
 
     def _search_row(self) -> QHBoxLayout:
-        self.search = QLineEdit(self)
-        self.search.setObjectName("hubSearch")
-        self.search.setPlaceholderText(SEARCH)
+        self.search = SearchLine(self._icons, self, "hubSearch", SEARCH)
         self.search.setAccessibleName("Search Hugging Face")
-        self.search.setClearButtonEnabled(True)
         self.search.returnPressed.connect(self._ask)
         self.search.textChanged.connect(self._typed)
         button = text_button("Search", "secondary", self, "hubSearchButton")
@@ -93,10 +88,13 @@ class FinderView(QWidget):
         """Puts the rows' buttons below their text, or beside it."""
         self._section.set_narrow(narrow=narrow)
 
-    def show_note(self, text: str) -> None:
+    def show_note(self, text: str, *, may_retry: bool = False) -> None:
         """A sentence above the list, such as that the network is not there; "" takes it away."""
         self._note.setText(text)
         self._note.setVisible(bool(text))
+        if self._again.hasFocus() and not may_retry:
+            self.search.setFocus()
+        self._again.setVisible(may_retry)
 
     def show_shelf(self, models: Sequence[tuple[ShelfModel, Fit]]) -> None:
         """The recommendations."""
@@ -106,7 +104,7 @@ class FinderView(QWidget):
                 model.quantisation,
                 f"about {wording.size(model.size)}",
                 model.licence,
-                facts.VERDICTS[fit],
+                describing.VERDICTS[fit],
                 "terms to accept" if model.is_gated else "",
             )
             row = self._section.add_row(
@@ -156,12 +154,15 @@ class FinderView(QWidget):
         `context` is the one that they are judged for, in tokens.
         """
         self._begin(repo, is_shelf=False)
-        self._section.add_widget(self._about_files(page, context))
+        self.context = JudgedContext(context, self._icons, self._section)
+        self.context.chosen.connect(self.context_chosen)
+        self.context.page_wanted.connect(lambda: self.page_wanted.emit(page))
+        self._section.add_widget(self.context)
         if not models:
             self._section.say("This repository has no model file in the GGUF format.")
-        for model in models:
+        for model in sorted(models, key=lambda each: each.kind is not Kind.CHAT):  # these first
             parts = f"{len(model.files)} parts" if len(model.files) > 1 else ""
-            kind = facts.KINDS[model.kind] if model.kind is not Kind.CHAT else ""
+            kind = describing.KINDS[model.kind] if model.kind is not Kind.CHAT else ""
             known = (model.quantisation, wording.size(model.size), parts, kind)
             row = self._section.add_row(model.name, " · ".join(filter(None, known)))
             self._file_rows[model.files[0].path] = row
@@ -174,38 +175,11 @@ class FinderView(QWidget):
         """Whether each fits, by the path of its first file."""
         for path, judgement in judged.items():
             if path in self._file_rows:
-                self._file_rows[path].set_about(facts.judgement(judgement))
+                self._file_rows[path].set_about(describing.judgement(judgement))
 
     def allow_context(self) -> None:
         """The files can be judged for another context now: the header of one has been read."""
-        self.context.setEnabled(True)
-        self.context.setToolTip("")
-
-    def _about_files(self, page: str, context: int) -> QWidget:
-        """The context that the files are judged for, and the way to their page."""
-        box = QWidget(self._section)
-        label = QLabel("Judged for a context of", box)
-        label.setProperty("role", "small")
-        self.context = QComboBox(box)
-        self.context.setObjectName("judgedContext")
-        self.context.setAccessibleName("Context in tokens that the files are judged for")
-        for tokens in sorted({*CONTEXTS, context}):
-            self.context.addItem(f"{tokens:,} tokens", tokens)
-        self.context.setCurrentIndex(self.context.findData(context))
-        self.context.setEnabled(False)
-        self.context.setToolTip("The file's own header has to be read first.")
-        self.context.currentIndexChanged.connect(
-            lambda _index: self.context_chosen.emit(self.context.currentData())
-        )
-        web = text_button("Open its page", "link", box, "repoPageButton")
-        web.clicked.connect(lambda: self.page_wanted.emit(page))
-        grid = QGridLayout(box)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.addWidget(label, 0, 0)
-        grid.addWidget(self.context, 0, 1)
-        grid.addWidget(web, 1, 0, 1, 2, Qt.AlignmentFlag.AlignLeft)
-        grid.setColumnStretch(2, 1)
-        return box
+        self.context.allow()
 
     def _begin(self, heading: str, *, is_shelf: bool) -> None:
         had_focus = self._back.hasFocus() or focused_in(self._section) is not None

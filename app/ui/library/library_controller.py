@@ -16,6 +16,7 @@ from app.library import details, duplicates, removal, shelf
 from app.library.catalog import USABLE, info
 from app.library.records import LibraryModel, Snapshot
 from app.ui.banner import Topic
+from app.ui.controls import text_button
 from app.ui.library.details_dialog import DetailsDialog
 
 if TYPE_CHECKING:
@@ -133,8 +134,9 @@ class LibraryController(QObject):
         box.setWindowTitle("Delete a model")
         box.setText(f"Delete “{model.name}”? That frees {wording.size(wanted.frees)}.")
         box.setInformativeText(wanted.warning)
-        delete = box.addButton("Delete", QMessageBox.ButtonRole.DestructiveRole)
-        cancel = box.addButton("Keep it", QMessageBox.ButtonRole.RejectRole)
+        delete, cancel = (text_button(text, "secondary", box) for text in ("Delete", "Keep it"))
+        box.addButton(delete, QMessageBox.ButtonRole.DestructiveRole)
+        box.addButton(cancel, QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(cancel)
         delete.clicked.connect(lambda: self._spawn(self._take_away(wanted, confirmed=True)))
         box.finished.connect(box.deleteLater)
@@ -186,7 +188,8 @@ class LibraryController(QObject):
 
     async def _empty(self) -> None:
         """Frees at once what was deleted, which cannot be undone then."""
-        freed = await asyncio.to_thread(self._library.trash.empty, with_new=True)
+        library = self._library
+        freed = await asyncio.to_thread(library.trash.empty, library.library.trash, with_new=True)
         self._library.deleted.clear()
         self._space.show_deleted(self._library.deleted)
         self._shell.banner.show_note(Topic.OTHER, f"{wording.size(freed)} are free again.")
@@ -194,11 +197,11 @@ class LibraryController(QObject):
     async def _show_details(self, model: LibraryModel) -> None:
         texts = self._library.library.texts(model)
         try:
-            known = await asyncio.to_thread(details.read, model.path, texts)
+            known = await asyncio.to_thread(details.read, model.path, texts, model.files)
         except HearthError as error:
             self._shell.banner.show_error(Topic.OTHER, error)
             return
-        dialog = DetailsDialog(model.name, known, self._shell)
+        dialog = DetailsDialog(model.name, known, self._shell.icons, self._shell)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 

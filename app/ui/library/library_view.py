@@ -11,23 +11,24 @@ from PySide6.QtCore import QItemSelectionModel, QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QBoxLayout,
-    QComboBox,
     QGridLayout,
-    QLabel,
-    QLineEdit,
     QVBoxLayout,
     QWidget,
 )
 
 from app import wording
 from app.library import listing
-from app.library.records import Kind, LibraryModel, Snapshot
+from app.library.records import Kind, LibraryModel, Snapshot, StoreProblem
+from app.ui.choice import CalmChoice
 from app.ui.library.model_card import ModelCard
 from app.ui.library.model_list import ModelDelegate, ModelList, ModelListModel
 from app.ui.library.space_box import SpaceBox
+from app.ui.search_line import SearchLine
+from app.ui.words import Words
 
 if TYPE_CHECKING:
     from app.library.shelf import Fit
+    from app.ui.icons import Icons
     from app.ui.theme import Theme
 
 EVERYTHING = ""
@@ -52,7 +53,7 @@ SORTS = (
 # Row, column, rows and columns of the four fields.
 WIDE_PLACES = ((0, 0, 1, 1), (0, 1, 1, 1), (0, 2, 1, 1), (0, 3, 1, 1))
 NARROW_PLACES = ((0, 0, 1, 2), (1, 0, 1, 1), (1, 1, 1, 1), (2, 0, 1, 2))
-ROWS = 7.5  # of the list that are shown at most: the half one says that there are more
+ROWS = 5.5  # of the list that are shown at most: the half one says that there are more
 WIDE_LETTERS, NARROW_LETTERS = 9, 6  # of a filter at least
 NOTHING_HERE = (
     "There is no model on this disk yet. “Get more” has models that fit this computer; a file "
@@ -70,14 +71,14 @@ class LibraryView(QWidget):
     details_wanted = Signal(object)
     changes_wanted = Signal(object)
 
-    def __init__(self, theme: Theme, parent: QWidget) -> None:
+    def __init__(self, theme: Theme, icons: Icons, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("libraryView")
         self._snapshot = Snapshot()
         self._fits: Mapping[Path, Fit] = {}
         self._in_use: Path | None = None
         self._wanted: Path | None = None  # to be chosen when it appears
-        self._make_filters()
+        self._make_filters(icons)
         self._make_list(theme)
         self._make_texts()
         self.space = SpaceBox(self)
@@ -118,14 +119,10 @@ class LibraryView(QWidget):
         self.search.returnPressed.connect(self._to_list)
 
     def _make_texts(self) -> None:
-        self._empty = QLabel(NOTHING_HERE, self)
+        self._empty = Words(NOTHING_HERE, self, "muted")
         self._empty.setObjectName("libraryEmpty")
-        self._empty.setWordWrap(True)
-        self._empty.setProperty("role", "muted")
-        self._summary = QLabel(self)
+        self._summary = Words("", self, "small")
         self._summary.setObjectName("librarySummary")
-        self._summary.setProperty("role", "small")
-        self._summary.setWordWrap(True)
 
     def show_snapshot(
         self, snapshot: Snapshot, fits: Mapping[Path, Fit], in_use: Path | None
@@ -170,22 +167,18 @@ class LibraryView(QWidget):
         self.card.set_narrow(narrow=narrow)
         self.space.set_narrow(narrow=narrow)
 
-    def _make_filters(self) -> None:
-        self.search = QLineEdit(self)
-        self.search.setObjectName("librarySearch")
-        self.search.setPlaceholderText("Search the models here")
-        self.search.setAccessibleName("Search the models here")
-        self.search.setClearButtonEnabled(True)
+    def _make_filters(self, icons: Icons) -> None:
+        self.search = SearchLine(icons, self, "librarySearch", "Search the models here")
         self.search.textChanged.connect(lambda _text: self._refresh())
-        self.kind = QComboBox(self)
+        self.kind = CalmChoice(icons, self)
         self.kind.setObjectName("libraryKind")
         self.kind.setAccessibleName("Which kinds are shown")
         for value, label in SHOWN_KINDS:
             self.kind.addItem(label, value)
-        self.program = QComboBox(self)
+        self.program = CalmChoice(icons, self)
         self.program.setObjectName("libraryProgram")
         self.program.setAccessibleName("Whose models are shown")
-        self.order = QComboBox(self)
+        self.order = CalmChoice(icons, self)
         self.order.setObjectName("libraryOrder")
         self.order.setAccessibleName("In which order")
         for order, label in SORTS:
@@ -194,9 +187,6 @@ class LibraryView(QWidget):
         self._filters.setSpacing(8)
         self._fill_programs()
         for box in (self.kind, self.program, self.order):
-            box.setSizeAdjustPolicy(
-                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-            )
             box.currentIndexChanged.connect(lambda _index: self._refresh())
 
     def _connect_card(self) -> None:
@@ -277,10 +267,7 @@ class LibraryView(QWidget):
     def _show_summary(self, shown: Sequence[LibraryModel]) -> None:
         count = len(shown)
         size = wording.size(sum(model.size for model in shown))
-        problems = (
-            f"{problem.program or problem.folder}: {problem.reason}"
-            for problem in self._snapshot.problems
-        )
+        problems = map(_said, self._snapshot.problems)
         counted = f"{count:,} model{'' if count == 1 else 's'}, {size}"
         self._summary.setText("\n".join((counted, *problems)))
         self._summary.setVisible(bool(shown or self._snapshot.problems))
@@ -295,3 +282,10 @@ class LibraryView(QWidget):
             model, self._model.fit_of(model), datetime.now().astimezone(), is_in_use=in_use
         )
         self.card.show()
+
+
+def _said(problem: StoreProblem) -> str:
+    """Where models could not be looked for; a sentence that names the folder needs no more."""
+    where = problem.program or str(problem.folder)
+    is_named = not problem.program and where in problem.reason
+    return problem.reason if is_named else f"{where}: {problem.reason}"

@@ -5,25 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QAction, QKeyEvent
 from PySide6.QtWidgets import (
     QApplication,
     QBoxLayout,
     QFrame,
-    QLabel,
     QLineEdit,
     QMenu,
     QVBoxLayout,
     QWidget,
 )
 
+from app.library import describing
 from app.library.records import Kind, LibraryModel, Presence
 from app.library.shelf import Fit
 from app.ui.controls import text_button
-from app.ui.library import facts
+from app.ui.words import Words, breakable
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from PySide6.QtGui import QResizeEvent
+
+
+MARGIN = 12  # pixels beside the text
 
 
 class ModelCard(QFrame):
@@ -54,6 +59,8 @@ class ModelCard(QFrame):
         self._about = self._label("small")
         self._facts = self._label("small")
         self._facts.setObjectName("modelCardFacts")
+        self._facts.setMinimumWidth(1)  # a long path must not make the page wider
+        self._known = ""
         self._facts.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse
             | Qt.TextInteractionFlag.TextSelectableByKeyboard
@@ -71,7 +78,7 @@ class ModelCard(QFrame):
         self._buttons.addWidget(self.delete)
         self._buttons.addStretch(1)
         column = QVBoxLayout(self)
-        column.setContentsMargins(12, 10, 12, 10)
+        column.setContentsMargins(MARGIN, 10, MARGIN, 10)
         column.setSpacing(6)
         for widget in (self._name, self._editor, self._about, self._facts):
             column.addWidget(widget)
@@ -86,12 +93,13 @@ class ModelCard(QFrame):
             self._editor.hide()
             self._name.show()
         self._shown = model
-        self._name.setText(model.name)
-        self._about.setText(model.description)
+        self._name.setText(breakable(model.name))
+        self._about.setText(breakable(model.description))
         self._about.setVisible(bool(model.description))
-        lines = facts.lines(model, fit, now)
-        self._facts.setText("\n".join(f"{name}: {value}" for name, value in lines))
-        self._facts.setAccessibleName(self._facts.text())
+        lines = describing.lines(model, fit, now)
+        self._known = "\n".join(f"{name}: {value}" for name, value in lines)
+        self._facts.setAccessibleName(self._known)
+        self._show_facts()
         self.load.setText("In use" if is_in_use else "Load")
         self.load.setAccessibleName(f"Load {model.name}")
         self._can_load = can_load(model) and fit is not Fit.NEVER and not is_in_use
@@ -121,6 +129,20 @@ class ModelCard(QFrame):
         """Puts the buttons one below the other, or side by side."""
         direction = QBoxLayout.Direction
         self._buttons.setDirection(direction.TopToBottom if narrow else direction.LeftToRight)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Long words are broken where they have no room."""
+        super().resizeEvent(event)
+        self._show_facts()
+
+    def _show_facts(self) -> None:
+        """As they are, so that a path can be copied; broken where they do not fit."""
+        metrics = self._facts.fontMetrics()
+        widest = max(map(metrics.horizontalAdvance, self._known.split()), default=0)
+        fits = widest <= self.contentsRect().width() - 2 * MARGIN
+        text = self._known if fits else breakable(self._known)
+        if text != self._facts.text():
+            self._facts.setText(text)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Esc leaves the name as it is."""
@@ -158,15 +180,14 @@ class ModelCard(QFrame):
         menu.addAction("Rename…", self.begin_rename)
         menu.addAction("Open its folder", self.folder_wanted.emit)
         menu.addAction("All details…", self.details_wanted.emit)
-        self._changes = menu.addAction("Look for changes", self.changes_wanted.emit)
+        # Made here: of one that Qt makes, the Python side can be lost while it is in use.
+        self._changes = QAction("Look for changes", menu)
+        self._changes.triggered.connect(lambda: self.changes_wanted.emit())
+        menu.addAction(self._changes)
         return menu
 
-    def _label(self, role: str) -> QLabel:
-        label = QLabel(self)
-        label.setTextFormat(Qt.TextFormat.PlainText)
-        label.setWordWrap(True)
-        label.setProperty("role", role)
-        return label
+    def _label(self, role: str) -> Words:
+        return Words("", self, role)
 
 
 def can_load(model: LibraryModel) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,8 +25,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.library import describing
 from app.library.records import LibraryModel, Presence
-from app.ui.library import facts
+from app.ui.library import row_words
+from app.ui.words import isolated
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QFocusEvent, QKeyEvent
@@ -38,8 +41,9 @@ FACTS = int(Qt.ItemDataRole.UserRole) + 1
 STATE = int(Qt.ItemDataRole.UserRole) + 2
 USABLE = int(Qt.ItemDataRole.UserRole) + 3
 IN_USE = int(Qt.ItemDataRole.UserRole) + 4
+MORE = int(Qt.ItemDataRole.UserRole) + 5
 PADDING = 12  # pixels around a row's text
-GAP = 2  # pixels between its two lines
+GAP = 2  # pixels between its lines
 
 
 class ModelListModel(QAbstractListModel):
@@ -93,11 +97,12 @@ class ModelListModel(QAbstractListModel):
         return make(self, model) if model is not None and make is not None else None
 
     def _state(self, model: LibraryModel) -> str:
-        return "in use" if self._is_in_use(model) else facts.state(model, self.fit_of(model))
+        return "in use" if self._is_in_use(model) else describing.state(model, self.fit_of(model))
 
     def _said(self, model: LibraryModel) -> str:
         """The row for a screen reader."""
-        return ", ".join(filter(None, (model.name, self._state(model), facts.line(model))))
+        known = (model.name, self._state(model), describing.line(model), _more(model))
+        return ", ".join(filter(None, known))
 
     def _is_in_use(self, model: LibraryModel) -> bool:
         return self._in_use is not None and model.path == self._in_use
@@ -106,7 +111,8 @@ class ModelListModel(QAbstractListModel):
         int(Qt.ItemDataRole.DisplayRole): lambda _self, model: model.name,
         int(Qt.ItemDataRole.ToolTipRole): lambda _self, model: str(model.path),
         int(Qt.ItemDataRole.AccessibleTextRole): _said,
-        FACTS: lambda _self, model: facts.line(model),
+        FACTS: lambda _self, model: describing.line(model),
+        MORE: lambda _self, model: _more(model),
         STATE: _state,
         USABLE: lambda _self, model: model.presence is Presence.HERE,
         IN_USE: _is_in_use,
@@ -139,16 +145,17 @@ class ModelList(QListView):
 
 
 class ModelDelegate(QStyledItemDelegate):
-    """Draws two lines: the name with the verdict at the other end, and the facts below."""
+    """Draws three lines: the name with the verdict at the other end, and the facts below."""
 
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self._theme = theme
+        self._view = parent
 
     def sizeHint(self, option: QStyleOptionViewItem, _index: Index) -> QSize:
         """The same for every row."""
         strong, small = self._fonts(option)
-        height = QFontMetrics(strong).height() + GAP + QFontMetrics(small).height()
+        height = QFontMetrics(strong).height() + 2 * (GAP + QFontMetrics(small).height())
         return QSize(0, height + 2 * (PADDING - 4))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
@@ -161,9 +168,9 @@ class ModelDelegate(QStyledItemDelegate):
         strong, small = self._fonts(option)
         inside = rect.adjusted(PADDING, PADDING - 4, -PADDING, -(PADDING - 4))
         upper = QRect(inside.left(), inside.top(), inside.width(), QFontMetrics(strong).height())
-        lower = QRect(
-            inside.left(), upper.bottom() + GAP, inside.width(), QFontMetrics(small).height() + 1
-        )
+        line = QFontMetrics(small).height()
+        middle = QRect(inside.left(), upper.bottom() + GAP, inside.width(), line + 1)
+        lower = middle.translated(0, line + GAP)
         is_usable = bool(index.data(USABLE))
         said = str(index.data(STATE))
         said_width = min(QFontMetrics(small).horizontalAdvance(said), inside.width() // 2)
@@ -181,7 +188,8 @@ class ModelDelegate(QStyledItemDelegate):
         role = "accent" if index.data(IN_USE) else "muted"
         place = QRect(said_at, upper.top(), said_width + 1, upper.height())
         self._text(painter, place, said, small, role)
-        self._text(painter, lower, index.data(FACTS), small, "muted")
+        self._text(painter, middle, index.data(FACTS), small, "muted")
+        self._text(painter, lower, index.data(MORE), small, "muted")
         painter.restore()
 
     def _draw_back(
@@ -205,7 +213,9 @@ class ModelDelegate(QStyledItemDelegate):
         painter.setPen(self._theme.colour(role))
         fitting = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, place.width())
         painter.drawText(
-            place, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeading, fitting
+            place,
+            Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeading,
+            isolated(fitting, self._view),
         )
 
     def _fonts(self, option: QStyleOptionViewItem) -> tuple[QFont, QFont]:
@@ -213,3 +223,7 @@ class ModelDelegate(QStyledItemDelegate):
         strong.setPixelSize(self._theme.metric("ui_font"))
         strong.setWeight(QFont.Weight.DemiBold)
         return strong, self._theme.small_font()
+
+
+def _more(model: LibraryModel) -> str:
+    return row_words.more(model, datetime.now().astimezone())

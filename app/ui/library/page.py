@@ -49,8 +49,8 @@ class ModelsPage(Page):
         self._computer.setObjectName("computerText")
         self._make_switches()
         self.downloads = DownloadsStrip(icons, self.inside)
-        self.library = LibraryView(theme, self.inside)
-        self.finder = FinderView(self.inside)
+        self.library = LibraryView(theme, icons, self.inside)
+        self.finder = FinderView(icons, self.inside)
         self.servers = ServersView(self.inside)
         self.column.addWidget(self.downloads)
         self._views = (self.library, self.finder, self.servers)
@@ -91,7 +91,7 @@ class ModelsPage(Page):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """The rows have their buttons below their texts where there is little room."""
         super().resizeEvent(event)
-        narrow = self.viewport().width() < NARROW * self._text_factor
+        narrow = self.width() < NARROW * self._text_factor
         for view in self._views:
             view.set_narrow(narrow=narrow)
         self._place_switches(narrow=narrow)
@@ -133,7 +133,8 @@ class ModelsPage(Page):
     def _place_switches(self, *, narrow: bool) -> None:
         tabs = self._group.buttons()
         wanted = sum(tab.sizeHint().width() + self._tabs.spacing() for tab in tabs)
-        is_wide = wanted <= self.viewport().width() - 2 * MARGIN
+        bar = self.verticalScrollBar().sizeHint().width()
+        is_wide = wanted <= self.width() - bar - 2 * MARGIN
         direction = QBoxLayout.Direction
         self._tabs.setDirection(direction.LeftToRight if is_wide else direction.TopToBottom)
         self._switches.removeItem(self._others)

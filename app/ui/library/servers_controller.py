@@ -13,6 +13,7 @@ from app import wording
 from app.errors import HearthError
 from app.library.records import Download, Stage
 from app.ui.banner import Topic
+from app.ui.controls import text_button
 from app.ui.library.page import SERVERS
 
 if TYPE_CHECKING:
@@ -87,8 +88,9 @@ class ServersController(QObject):
         box.setText(f"Delete “{model.name}” on {model.provider}?")
         size = f" That frees {wording.size(model.size)}." if model.size else ""
         box.setInformativeText(f"It cannot be undone; it can be fetched again.{size}")
-        delete = box.addButton("Delete", QMessageBox.ButtonRole.DestructiveRole)
-        keep = box.addButton("Keep it", QMessageBox.ButtonRole.RejectRole)
+        delete, keep = (text_button(text, "secondary", box) for text in ("Delete", "Keep it"))
+        box.addButton(delete, QMessageBox.ButtonRole.DestructiveRole)
+        box.addButton(keep, QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(keep)
         delete.clicked.connect(lambda: self._delete(model.ref))
         box.finished.connect(box.deleteLater)

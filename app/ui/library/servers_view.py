@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPushButton,
     QVBoxLayout,
@@ -19,6 +18,7 @@ from app import wording
 from app.ui.controls import text_button
 from app.ui.page import Row, Section
 from app.ui.tab_order import focused_in
+from app.ui.words import Words
 
 if TYPE_CHECKING:
     from app.llm.server_models import ModelServer
@@ -50,10 +50,8 @@ class ServersView(QWidget):
         self._narrow = False
         self._sections: dict[str, Section] = {}
         self._asked: dict[str, QLineEdit] = {}
-        self._note = QLabel("Asking the servers…", self)
+        self._note = Words("Asking the servers…", self, "muted")
         self._note.setObjectName("serversNote")
-        self._note.setWordWrap(True)
-        self._note.setProperty("role", "muted")
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(8)

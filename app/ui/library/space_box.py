@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app import wording
 from app.ui.controls import text_button
 from app.ui.page import Section
 from app.ui.tab_order import focused_in
+from app.ui.words import Words
 
 if TYPE_CHECKING:
     from app.library.records import Duplicate
@@ -32,10 +33,8 @@ class SpaceBox(QWidget):
         self._deleted.hide()
         self._button = text_button("Find duplicates", "link", self, "findDuplicatesButton")
         self._button.clicked.connect(self.duplicates_wanted)
-        self._note = QLabel(self)
+        self._note = Words("", self, "small")
         self._note.setObjectName("duplicatesNote")
-        self._note.setWordWrap(True)
-        self._note.setProperty("role", "small")
         self._found = Section("", "duplicateFiles", self)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -71,7 +70,7 @@ class SpaceBox(QWidget):
     def show_comparing(self, done: int, total: int) -> None:
         """How far the search for duplicates is, in bytes."""
         self._button.setText("Stop looking")
-        share = f" {100 * done // total} %" if total else ""
+        share = f" {100 * done // total}\u00a0%" if total else ""
         self._say(f"Comparing files…{share}")
 
     def show_duplicates(self, found: Sequence[Duplicate] | None) -> None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from app.library.hub import access
 from app.ui.settings.rows import WrongValue
 
+# Half an address, such as "https:/" while one types, begins with no name of this kind.
+NAMED = re.compile(r"(?:[\w-]+\.)+[\w-]+(?:$|[:/])|localhost(?:$|[:/])")
 PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
 def address(text: str) -> str:
-    """An address of a web server, or nothing."""
+    """An address of a web server, or nothing; where only https:// lacks, it is put in front."""
     text = text.strip()
     if text:
+        if NAMED.match(text):
+            text = access.whole(text)
         _check_address(text, ("http", "https"), "https://example.org")
     return text.rstrip("/")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from app.ui.providers_controller import ProvidersController
     from app.ui.services import Services
     from app.ui.settings.keeping import Keeper
-    from app.ui.settings.page import Place, SettingsPage
+    from app.ui.settings.page import SettingsPage
+    from app.ui.settings.place import Place
 
 
 class SettingsController(QObject):
@@ -53,6 +54,7 @@ class SettingsController(QObject):
         self._page: SettingsPage | None = None
         self._stays = False  # until the person leaves it
         self._focus = ""
+        self._undo: tuple[str, Mapping[str, object]] | None = None
         self._going_offline = asyncio.Lock()
         folder = settings.path.parent
         self._folders = services.paths or Paths(folder, folder, folder / "cache")
@@ -85,6 +87,7 @@ class SettingsController(QObject):
         page.show_values()
         if section:
             page.show_section(section)
+        self._stays = True  # a new look may be about to show the chat
         self._shell.show_page(page)
         page.search.setFocus()
         page.search.selectAll()
@@ -92,7 +95,9 @@ class SettingsController(QObject):
     def place(self) -> Place | None:
         """Where the person is on the page; None where it is not open."""
         is_open = self._page is not None and not self._page.isHidden()
-        return self._page.place() if self._page is not None and is_open else None
+        if self._page is None or not is_open:
+            return None
+        return self._page.place()._replace(undo=self._undo)
 
     def restore(self, place: Place) -> None:
         """Opens the page at a place, as before the window changed its look."""
@@ -100,6 +105,8 @@ class SettingsController(QObject):
         self._stays, self._focus = True, place.focus
         if self._page is not None:
             self._page.restore(place)
+        if place.undo is not None:
+            self._offer_undo(*place.undo)
 
     def come_back(self) -> None:
         """Shows the page again after the chat, unless the person has left it."""
@@ -116,6 +123,7 @@ class SettingsController(QObject):
         page.changed.connect(self._changed)
         page.wanted.connect(self._give)
         page.acted.connect(self._act)
+        page.section_reset.connect(self._section_reset)
         self._page = page
         return page
 
@@ -127,9 +135,33 @@ class SettingsController(QObject):
 
     def _changed(self, path: str) -> None:
         self._keeper.keep()
-        effect = self._effects.get(path)
-        if effect is not None:
+        self._put_into_effect((path,))
+
+    def _put_into_effect(self, paths: Iterable[str]) -> None:
+        """The look comes last, and once: after it, the window has another page of settings."""
+        effects = dict.fromkeys(self._effects[path] for path in paths if path in self._effects)
+        for effect in sorted(effects, key=lambda each: each == self._restyle):
             effect()
+
+    def _section_reset(self, title: str, before: Mapping[str, object]) -> None:
+        """Keeps it; eight seconds long it can be taken back, in the next look too."""
+        self._undo = (title, before)
+        self._keeper.keep()
+        self._offer_undo(title, before)
+        self._put_into_effect(before)
+        self._undo = None
+
+    def _offer_undo(self, title: str, before: Mapping[str, object]) -> None:
+        self._shell.toast.show_undo(f"Reset: {title}", lambda: self._take_back(before))
+
+    def _take_back(self, before: Mapping[str, object]) -> None:
+        values = Values(self._settings)
+        for path, value in before.items():
+            values.put(path, value)
+        self._keeper.keep()
+        if self._page is not None:
+            self._page.show_values()
+        self._put_into_effect(before)
 
     def _give(self, key: str) -> None:
         """Looks for what a row is to show, and gives it to the page."""

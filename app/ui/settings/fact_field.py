@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.ui.controls import text_button
-from app.ui.settings.field import Field, Words
+from app.ui.settings.field import Field
 from app.ui.settings.rows import Fact, Row
+from app.ui.words import Words, breakable
 
 if TYPE_CHECKING:
     from app.ui.icons import Icons
 
 SHORT = 2000  # milliseconds
-GAP = "\u200b"  # a place at which a line may end, and that is not seen
-_ENDS = re.compile(r"([/\\_.\-=])(?=[^\s])")
-_LONG = re.compile(r"([^\s\u200b]{16})(?=[^\s\u200b])")
-
-
-def breakable(text: str) -> str:
-    """The text with places at which paths and other long words may go on in the next line."""
-    return _LONG.sub(rf"\1{GAP}", _ENDS.sub(rf"\1{GAP}", text))
 
 
 class FactField(Field):

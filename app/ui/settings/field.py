@@ -4,24 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRect, QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import (
-    QComboBox,
-    QHBoxLayout,
-    QLabel,
-    QStyle,
-    QStyleOptionComboBox,
-    QStylePainter,
-    QWidget,
-)
+from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QPaintEvent, QWheelEvent
-
     from app.ui.icons import Icons
     from app.ui.settings.rows import Row
-
-ARROW = 14  # pixels
 
 
 class Field(QWidget):
@@ -89,50 +77,3 @@ class Field(QWidget):
             label = QLabel(text, self)
             label.setProperty("role", "muted")
             self.line.addWidget(label)
-
-
-class CalmChoice(QComboBox):
-    """A choice that does not change under the wheel that was to scroll the page."""
-
-    def __init__(self, icons: Icons, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._arrow = icons.get("down", "muted")
-        # As wide as its place, whatever it offers.
-        self.setSizeAdjustPolicy(self.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        """With … where there is no room, and an arrow in the theme's colour: no style sheet can."""
-        option = QStyleOptionComboBox()
-        self.initStyleOption(option)
-        style, parts = self.style(), QStyle.ComplexControl.CC_ComboBox
-        room = style.subControlRect(
-            parts, option, QStyle.SubControl.SC_ComboBoxEditField, self
-        ).width()
-        option.currentText = self.fontMetrics().elidedText(
-            option.currentText, Qt.TextElideMode.ElideRight, room
-        )
-        painter = QStylePainter(self)
-        painter.drawComplexControl(parts, option)
-        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
-        area = QRect(0, 0, ARROW, ARROW)
-        area.moveCenter(self.rect().center())
-        area.moveRight(self.width() - ARROW // 2)
-        self._arrow.paint(painter, QStyle.visualRect(self.layoutDirection(), self.rect(), area))
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        """Leaves it to the page."""
-        event.ignore()
-
-
-class Words(QLabel):
-    """Plain text that takes several lines and begins where the layout does."""
-
-    def __init__(self, text: str, parent: QWidget, role: str = "") -> None:
-        super().__init__(text, parent)
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setWordWrap(True)
-        if role:
-            self.setProperty("role", role)
-        if self.layoutDirection() is Qt.LayoutDirection.RightToLeft:
-            # Else the words of another direction would be at the other side.
-            self.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignAbsolute)

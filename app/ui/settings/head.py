@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QBoxLayout, QLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QLayout, QVBoxLayout, QWidget
 
 from app.ui.controls import text_button
-from app.ui.settings.field import Words
+from app.ui.search_line import SearchLine
+from app.ui.words import Words, is_mirrored
 
 if TYPE_CHECKING:
     from app.ui.icons import Icons
@@ -24,22 +25,10 @@ class Head(QWidget):
 
     def __init__(self, icons: Icons, parent: QWidget) -> None:
         super().__init__(parent)
-        mirrored = self.layoutDirection() is Qt.LayoutDirection.RightToLeft
         back = text_button("Back to the chat", "link", self, "settingsBackButton")
-        back.setIcon(icons.get("right" if mirrored else "left", "accent"))
+        back.setIcon(icons.get("right" if is_mirrored(self) else "left", "accent"))
         back.clicked.connect(self.left)
-        self.search = QLineEdit(self)
-        self.search.setObjectName("settingsSearch")
-        self.search.setPlaceholderText("Search the settings")
-        self.search.setAccessibleName("Search the settings")
-        self._clear = self.search.addAction(
-            icons.get("close", "muted"), QLineEdit.ActionPosition.TrailingPosition
-        )
-        self._clear.setText("Clear the search")
-        self._clear.setToolTip("Clear the search (Esc)")
-        self._clear.setVisible(False)
-        self._clear.triggered.connect(self.search.clear)
-        self.search.textChanged.connect(lambda text: self._clear.setVisible(bool(text)))
+        self.search = SearchLine(icons, self, "settingsSearch", "Search the settings")
         self._top = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._top.setSpacing(12)
         self._top.addWidget(Words("Settings", self, "title"), 1)
@@ -61,6 +50,6 @@ class Head(QWidget):
 def set_margins(layout: QLayout, widget: QWidget, margins: tuple[int, int, int, int]) -> None:
     """Left, top, right and bottom in pixels; Qt itself does not mirror them."""
     left, top, right, bottom = margins
-    if widget.layoutDirection() is Qt.LayoutDirection.RightToLeft:
+    if is_mirrored(widget):
         left, right = right, left
     layout.setContentsMargins(left, top, right, bottom)

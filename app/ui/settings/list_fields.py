@@ -15,8 +15,9 @@ from PySide6.QtWidgets import (
 )
 
 from app.ui.controls import ElidedLabel, IconButton, text_button
-from app.ui.settings.field import Field, Words
+from app.ui.settings.field import Field
 from app.ui.settings.rows import Row, WrongValue
+from app.ui.words import Words
 
 if TYPE_CHECKING:
     from app.ui.icons import Icons

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QButtonGroup, QPushButton, QVBoxLayout, QWidget
 
+from app.ui.choice import CalmChoice
 from app.ui.controls import text_button
-from app.ui.settings.field import CalmChoice
 
 if TYPE_CHECKING:
     from app.ui.icons import Icons

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
@@ -14,12 +15,13 @@ from PySide6.QtWidgets import (
 )
 
 from app.ui.settings.fact_field import FactField
-from app.ui.settings.field import Words
 from app.ui.settings.head import BAR, Head, set_margins
 from app.ui.settings.navigation import Navigation
+from app.ui.settings.place import Place
 from app.ui.settings.rows import Fact
 from app.ui.settings.section_view import SectionView
 from app.ui.settings.table import SECTIONS
+from app.ui.words import Words
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QKeyEvent, QResizeEvent
@@ -33,16 +35,6 @@ WIDTH = 940  # pixels, of the sections and the rows together
 LETTERS = 96  # in less room the sections stand above the rows
 
 
-class Place(NamedTuple):
-    """What is seen of the page: enough to come back to it in another look."""
-
-    section: str
-    search: str = ""
-    focus: str = ""  # the name of the control that has the keyboard
-    top: str = ""  # the key of the row at the top
-    beyond: float = 0.0  # how much of that row is out of sight, as a share of its height
-
-
 class SettingsPage(QWidget):
     """Esc clears the search, and then leads back."""
 
@@ -50,6 +42,7 @@ class SettingsPage(QWidget):
     changed = Signal(str)  # the path of a setting
     wanted = Signal(str)  # the key of a row that shows what only others know
     acted = Signal(str, object)  # the key of a row whose button was pressed, and what it gives
+    section_reset = Signal(str, object)  # a section's title, and what its settings were
 
     def __init__(self, values: Values, icons: Icons, parent: QWidget) -> None:
         super().__init__(parent)
@@ -96,6 +89,7 @@ class SettingsPage(QWidget):
         """Shows what is set now, and asks anew for what only others know."""
         for _key, row in self._rows():
             row.show_value()
+        self._show_resets()
         self._asked.clear()
         self._ask()
 
@@ -196,13 +190,18 @@ class SettingsPage(QWidget):
         """Shows the section, or what a search finds in all of them."""
         wanted = self.search.text().strip()
         count = 0
+        paths: set[str] = set()  # that a search has found: one setting may have several rows
         for section in SECTIONS:
             is_here = section.name == self._section
             rows = section.found(wanted) if wanted else list(section.rows) if is_here else []
+            if wanted:
+                rows = [row for row in rows if row.path not in paths]
+                paths.update(row.path for row in rows if row.path)
             if rows:
                 self._view(section).show_rows(rows)
             if section.name in self._views:
                 self._views[section.name].setVisible(bool(rows))
+                self._views[section.name].allow_reset(allowed=not wanted)
             count += len(rows)
         self._sections.mark("" if wanted else self._section)
         self._said.setVisible(bool(wanted))
@@ -220,6 +219,7 @@ class SettingsPage(QWidget):
             view.changed.connect(self._changed)
             view.wanted.connect(self.wanted)
             view.acted.connect(self.acted)
+            view.was_reset.connect(partial(self._tell_of_reset, section.title))
             self._views[section.name] = view
             names = [one.name for one in SECTIONS]
             later = names[names.index(section.name) :]
@@ -247,8 +247,17 @@ class SettingsPage(QWidget):
                 row.show_value()
             if key == changed or isinstance(row.row.control, Fact):  # it may tell of this
                 self._asked.discard(key)
+        self._show_resets()
         self.changed.emit(path)
         self._ask()
+
+    def _tell_of_reset(self, title: str, before: object) -> None:
+        self.show_values()  # one setting may have rows elsewhere
+        self.section_reset.emit(title, before)
+
+    def _show_resets(self) -> None:
+        for view in self._views.values():
+            view.show_reset()
 
     def _ask(self) -> None:
         """Asks once for what only others know of the rows that are shown."""

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QVBoxLayout, QWi
 
 from app.ui.controls import text_button
 from app.ui.settings.fact_field import FactField
-from app.ui.settings.field import Field, Words
+from app.ui.settings.field import Field
 from app.ui.settings.list_fields import FoldersField, ModelsField
 from app.ui.settings.rows import (
     Choice,
@@ -32,6 +32,7 @@ from app.ui.settings.simple_fields import (
     SwitchField,
     TextField,
 )
+from app.ui.words import Words
 
 if TYPE_CHECKING:
     from app.ui.icons import Icons

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from app.ui.controls import text_button
-from app.ui.settings.field import Field, Words
+from app.ui.settings.field import Field
 from app.ui.settings.rows import Row, Secret, WrongValue
+from app.ui.words import Words
 
 if TYPE_CHECKING:
     from app.ui.icons import Icons

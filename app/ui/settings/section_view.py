@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
-from app.ui.settings.field import Words
+from app.ui.controls import text_button
 from app.ui.settings.row_view import RowView
+from app.ui.words import Words
 
 if TYPE_CHECKING:
     from app.ui.icons import Icons
@@ -22,29 +23,67 @@ class SectionView(QWidget):
     changed = Signal(str)  # the key of a row whose setting has another value now
     wanted = Signal(str)  # the key of a row that asks for what only others know
     acted = Signal(str, object)  # the key of a row whose button was pressed, and what it gives
+    was_reset = Signal(object)  # what its settings were, by their paths
 
     def __init__(self, section: Section, values: Values, icons: Icons, parent: QWidget) -> None:
         super().__init__(parent)
         self.section = section
+        self._values = values
         self.setObjectName(f"settings-{section.name}")
         self.rows: dict[str, RowView] = {}
         self._groups: dict[str, _Group] = {}
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
-        column.addWidget(Words(section.title, self, "heading"))
+        self._reset = text_button("Reset all of these", "link", self, f"resetAll-{section.name}")
+        self._reset.setAccessibleName(f"Reset all settings of {section.title}")
+        self._reset.clicked.connect(self._reset_all)
+        policy = self._reset.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)  # what appears moves nothing
+        self._reset.setSizePolicy(policy)
+        self._is_resettable = True
+        top = QHBoxLayout()
+        top.setSpacing(8)
+        top.addWidget(Words(section.title, self, "heading"), 1)
+        top.addWidget(self._reset, 0, Qt.AlignmentFlag.AlignBottom)
+        column.addLayout(top)
         for row in section.rows:
             group = self._groups.get(row.group)
             if group is None:
                 group = self._groups[row.group] = _Group(row.group, self)
                 column.addWidget(group)
             self._add(group, RowView(row, values, icons, group))
+        self.show_reset()
 
     def show_rows(self, rows: list[Row]) -> None:
         """Shows these rows alone."""
         keys = {row.key for row in rows}
         for group in self._groups.values():
             group.show_rows(keys)
+
+    def show_reset(self) -> None:
+        """Offers to reset the section where something in it was set."""
+        paths = (view.row.path for view in self.rows.values())
+        is_set = any(path and not self._values.is_default(path) for path in paths)
+        self._reset.setVisible(self._is_resettable and is_set)
+
+    def allow_reset(self, *, allowed: bool) -> None:
+        """Only while all rows of the section are seen."""
+        self._is_resettable = allowed
+        self.show_reset()
+
+    def _reset_all(self) -> None:
+        before = {
+            view.row.path: self._values.get(view.row.path)
+            for view in self.rows.values()
+            if view.row.path and not self._values.is_default(view.row.path)
+        }
+        changed = [view for view in self.rows.values() if view.row.path in before]
+        for view in changed:
+            self._values.put(view.row.path, self._values.default(view.row.path))
+            view.show_value()
+        changed[0].field.target.setFocus()  # the button goes
+        self.was_reset.emit(before)
 
     def set_narrow(self, *, narrow: bool) -> None:
         """Puts the controls below their names, or beside them."""

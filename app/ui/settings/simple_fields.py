@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QFileDialog, QLineEdit, QPlainTextEdit, QWidget
 
+from app.ui.choice import CalmChoice
 from app.ui.controls import text_button
-from app.ui.settings.field import CalmChoice, Field
+from app.ui.settings.field import Field
 from app.ui.settings.rows import Browse, Choice, Line, Number, Row, Text, WrongValue
 
 if TYPE_CHECKING:

@@ -39,6 +39,7 @@ class Sources:
         self._reading: dict[str, Read] = {
             "appearance.language": lambda: asyncio.to_thread(facts.languages, resources),
             "models.default": self._other_models,
+            "models.embedding": self._embedding_models,
             "providers.fallback": self._all_models,
             "models.folders": self._missing,
             "models.download_folder": self._own_folder,
@@ -93,6 +94,11 @@ class Sources:
         """The models that can chat: their references and labels."""
         models = await self._services.manager.models()
         return tuple((str(one.ref), _label(one)) for one in models if _can_chat(one))
+
+    async def _embedding_models(self) -> tuple[tuple[str, str], ...]:
+        """Those that are made for it: their references and labels."""
+        models = await self._services.manager.models()
+        return tuple((str(one.ref), _label(one)) for one in models if "embedding" in one.features)
 
     async def _other_models(self) -> tuple[tuple[str, str], ...]:
         """All but the starter, which is offered in any case."""

@@ -10,6 +10,19 @@ from app.llm.runner.llama import log
 from app.llm.runner.llama.model import Model
 from app.schema import LoadPlan
 
+# The types that a KV cache may have; ggml.h, enum ggml_type. BF16 is not among the bindings.
+CACHE_TYPES = {
+    "f32": llama.GGML_TYPE_F32,
+    "f16": llama.GGML_TYPE_F16,
+    "bf16": 30,
+    "q8_0": llama.GGML_TYPE_Q8_0,
+    "q5_1": llama.GGML_TYPE_Q5_1,
+    "q5_0": llama.GGML_TYPE_Q5_0,
+    "q4_1": llama.GGML_TYPE_Q4_1,
+    "q4_0": llama.GGML_TYPE_Q4_0,
+    "iq4_nl": llama.GGML_TYPE_IQ4_NL,
+}
+
 
 def create(model: Model, plan: LoadPlan, abort: AbortFlag) -> llama.llama_context_p:
     """A context as the plan has it; the abort flag ends what it computes. The caller frees it.
@@ -24,6 +37,8 @@ def create(model: Model, plan: LoadPlan, abort: AbortFlag) -> llama.llama_contex
     parameters.n_threads = plan.n_threads
     parameters.n_threads_batch = plan.n_threads_batch
     parameters.n_outputs_max = 1  # logits of one token at a time: saves the buffer for the rest
+    parameters.type_k = CACHE_TYPES[plan.type_k]
+    parameters.type_v = CACHE_TYPES[plan.type_v]
     parameters.flash_attn_type = (
         llama.LLAMA_FLASH_ATTN_TYPE_ENABLED
         if plan.flash_attention

@@ -11,6 +11,7 @@ import llama_cpp.llama_cpp as llama
 
 from app.errors import GenerationError, UnsupportedModel
 from app.llm.runner.llama import log
+from app.llm.runner.llama.placement import Placement
 from app.schema import LoadPlan
 
 PIECE_BYTES = 256
@@ -45,14 +46,13 @@ class Model:
             return not cancelled
 
         parameters = llama.llama_model_default_params()
-        parameters.n_gpu_layers = plan.n_gpu_layers
+        placement = Placement(plan, parameters)
         parameters.use_extra_bufts = plan.extra_buffers
         parameters.progress_callback = report
-        if not plan.use_mmap:
-            parameters.load_mode = llama.LLAMA_LOAD_MODE_NONE
         name = Path(plan.path).name
         with log.captured() as lines:
             handle = llama.llama_model_load_from_file(plan.path.encode(), parameters)
+        del placement  # until here the parameters pointed to it
         if handle is None:
             if cancelled:
                 raise LoadCancelled

@@ -6,7 +6,7 @@ from app.library.hub import environment
 from app.library.hub.access import TOKEN_KEY
 from app.library.hub.failures import HOME
 from app.ui.settings import checks
-from app.ui.settings.rows import Browse, Folders, Line, Number, Row, Secret, Switch
+from app.ui.settings.rows import Browse, Choice, Folders, Line, Number, Row, Secret, Switch
 
 HERE, FETCHED, HUB = "On this disk", "Downloads", "Hugging Face"
 BYTES_IN_MEGABYTE = 1e6
@@ -27,6 +27,15 @@ ROWS = (
         Switch(),
         path="models.other_programs",
         words="ollama lm studio jan gpt4all cache share",
+        group=HERE,
+    ),
+    Row(
+        "Embedding model",
+        "The model that is asked where texts are to be turned into vectors, which tell how alike "
+        "they are.",
+        Choice((("", "The chosen model"),), is_open=True),
+        path="models.embedding",
+        words="embeddings vectors search rag similarity meaning",
         group=HERE,
     ),
     Row(

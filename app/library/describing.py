@@ -1,4 +1,4 @@
-"""What is known of a model in words: a line for the list, and lines for the details."""
+"""Models in words, the same in the window and in the terminal: a line for lists, lines for all."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from app import wording
 from app.library.hub.verdict import Judgement, Verdict
 from app.library.records import Kind, LibraryModel, Presence
 from app.library.shelf import Fit
+from app.library.stores import names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +35,7 @@ FEATURES = {
     "hearing": "hearing",
     "embedding": "embedding",
 }
+IN_LINE = ("thinking", "vision", "embedding")  # the last as its kind
 ABSENT = {
     Presence.AWAY: "its drive or folder is not there now",
     Presence.INCOMPLETE: "parts are missing",
@@ -44,10 +46,17 @@ ABSENT = {
 def state(model: LibraryModel, fit: Fit | None) -> str:
     """Whether it can be used, in a word or two."""
     if model.presence is not Presence.HERE:
-        return ABSENT[model.presence]
+        return _absence(model)
     if model.kind not in (Kind.CHAT, Kind.EMBEDDING):
         return KINDS[model.kind]
     return VERDICTS[fit] if fit is not None else ""
+
+
+def _absence(model: LibraryModel) -> str:
+    """Why it cannot be used, in a word or two; "" where it can."""
+    if model.presence is Presence.INCOMPLETE and names.part(model.path.name) is None:
+        return "not complete"
+    return ABSENT.get(model.presence, "")
 
 
 def line(model: LibraryModel) -> str:
@@ -58,11 +67,18 @@ def line(model: LibraryModel) -> str:
         model.quantisation,
         wording.size(model.size) if model.size else "",
         f"{model.trained_context:,} tokens" if model.trained_context else "",
-        *(FEATURES[name] for name in ("thinking", "vision") if name in model.features),
+        *(FEATURES[name] for name in IN_LINE[:2] if name in model.features),
         KINDS[model.kind] if model.kind is not Kind.CHAT else "",
         model.program,
     ]
     return " · ".join(filter(None, parts))
+
+
+def more(model: LibraryModel, now: datetime) -> str:
+    """What that line leaves out: the other features, the licence, when it was used last."""
+    able = [FEATURES[name] for name in FEATURES if name in model.features and name not in IN_LINE]
+    used = f"used {wording.day(model.last_used, now)}" if model.last_used else ""
+    return " · ".join(filter(None, (*able, model.licence, used)))
 
 
 def lines(model: LibraryModel, fit: Fit | None, now: datetime) -> Sequence[tuple[str, str]]:
@@ -82,9 +98,9 @@ def lines(model: LibraryModel, fit: Fit | None, now: datetime) -> Sequence[tuple
         ("Fits here", VERDICTS[fit] if fit is not None else ""),
         ("Belongs to", model.program),
         ("Came from", model.source.repo if model.source else ""),
-        ("Lies in", str(model.folder)),
-        ("Projector", model.projector.name if model.projector else ""),
-        ("Trouble", model.problem or ABSENT.get(model.presence, "")),
+        ("Lies in", names.shown(model.folder)),
+        ("Projector", names.shown(model.projector.name) if model.projector else ""),
+        ("Trouble", model.problem or _absence(model)),
     ]
     return [pair for pair in pairs if pair[1]]
 

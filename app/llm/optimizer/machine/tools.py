@@ -1,0 +1,75 @@
+"""Runs the tools of an operating system that tell of its hardware, such as nvidia-smi."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from typing import Protocol
+
+from app import processes
+from app.llm.optimizer.machine.values import LARGEST_FILE
+
+# Where tools are that the search path of a desktop program may leave out.
+FOLDERS = ("/usr/lib/wsl/lib", "/opt/rocm/bin", "/usr/sbin", "/sbin", "/usr/bin", "/bin")
+ENDING = 0.2  # seconds for a tool that was killed; one that hangs in its driver does not end
+
+
+class Tools(Protocol):
+    """Runs a command for what it prints."""
+
+    def run(self, command: Sequence[str], seconds: float) -> str | None:
+        """Its standard output, whatever its exit code; None where it is missing or too slow."""
+        ...
+
+
+class SystemTools:
+    """The tools of this computer."""
+
+    def run(self, command: Sequence[str], seconds: float) -> str | None:
+        """Its standard output, whatever its exit code; None where it is missing or too slow."""
+        program = shutil.which(command[0], path=_search_path())
+        if program is None:
+            return None
+        # A file, not a pipe: a child that outlives the tool could hold a pipe open for ever.
+        with tempfile.TemporaryFile() as output:
+            try:
+                process = subprocess.Popen(  # noqa: S603 - the commands are ours
+                    [program, *command[1:]],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.DEVNULL,
+                    env={**processes.foreign_environment(), "LC_ALL": "C"},
+                    creationflags=_no_window(),
+                )
+            except (OSError, ValueError):
+                return None
+            if not _ended(process, seconds):
+                process.kill()
+                _ended(process, ENDING)
+                return None
+            output.seek(0)
+            return output.read(LARGEST_FILE).decode("utf-8", "replace")
+
+
+def _ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _search_path() -> str:
+    usual = os.environ.get("PATH", os.defpath)
+    return usual if sys.platform == "win32" else os.pathsep.join((usual, *FOLDERS))
+
+
+def _no_window() -> int:
+    """On Windows, a console program would open one for a moment."""
+    if sys.platform == "win32":
+        return subprocess.CREATE_NO_WINDOW
+    return 0

@@ -1,0 +1,383 @@
+"""The plan for a load: what suits the computer, what is wished for, and what is reduced to fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.errors import ModelError, ModelTooLarge, UnsupportedModel
+from app.gguf import Header, Value
+from app.llm.optimizer import planning
+from app.llm.optimizer.fitting import SMALL_CONTEXT
+from app.llm.optimizer.machine.records import Computer, Gpu, Memory, NumaNode, Processor
+from app.llm.optimizer.planning import ALONE, Beside, plan
+from app.llm.optimizer.room import Released
+from app.llm.optimizer.wishes import Ceiling, Wishes
+from app.schema import Adapter, LoadPlan
+from tests.fakes.headers import dense
+
+GB = 1 << 30
+LLAMA_8B = dense()  # about 8 GiB in Q8_0
+MIXTRAL = dense(experts=8)  # about 46 GiB
+
+
+def computer(
+    memory: float = 64, *cards: float, free: float | None = None, cores: int = 8
+) -> Computer:
+    """A computer with so many GiB of memory, and cards with so many GiB."""
+    total = round(memory * GB)
+    return Computer(
+        Processor(logical_cores=2 * cores, physical_cores=cores, performance_cores=cores),
+        Memory(total, round(free * GB) if free is not None else total),
+        tuple(
+            Gpu(f"Card {number}", total=round(card * GB), free=round(card * GB), is_usable=True)
+            for number, card in enumerate(cards)
+        ),
+    )
+
+
+def told(made: LoadPlan, choice: str) -> str:
+    return " ".join(reason.sentence for reason in made.reasons if reason.choice == choice)
+
+
+def notices(made: LoadPlan) -> list[str]:
+    return [reason.choice for reason in made.reasons if reason.is_notice]
+
+
+# Threads
+
+
+@pytest.mark.parametrize(
+    ("chip", "wishes", "count", "sentence"),
+    [
+        (
+            Processor(physical_cores=8, logical_cores=16, performance_cores=8),
+            Wishes(),
+            8,
+            "8 threads: one for each of your 8 cores; more would wait for each other.",
+        ),
+        (
+            Processor(physical_cores=12, logical_cores=16, performance_cores=4, efficiency_cores=8),
+            Wishes(),
+            4,
+            "4 threads: your 4 performance cores; efficiency cores slow generation.",
+        ),
+        (
+            Processor(physical_cores=64, logical_cores=128, quota=2.0),
+            Wishes(),
+            2,
+            "2 threads: this container is granted 2 of the 64 cores.",
+        ),
+        (
+            Processor(physical_cores=16, allowed_cores=4, allowed_cpus=frozenset(range(8))),
+            Wishes(),
+            4,
+            "4 threads: Hearth may use 4 of the 16 cores.",
+        ),
+        (Processor(physical_cores=1), Wishes(), 1, "1 thread: the processor has one core."),
+        (
+            Processor(),
+            Wishes(),
+            4,
+            "4 threads: the processor's cores are not known, and this is the usual number.",
+        ),
+        (Processor(physical_cores=8), Wishes(quiet=True), 4, "4 threads: half as many"),
+        (Processor(physical_cores=8), Wishes(threads=3), 3, "3 threads, as you set it."),
+        (
+            Processor(physical_cores=8, logical_cores=16),
+            Wishes(threads=99),
+            16,
+            "16 threads: 99 were wished for, and Hearth may use no more.",
+        ),
+        (Processor(physical_cores=8), Wishes(optimize=False), 4, "llama.cpp's own default"),
+    ],
+)
+def test_threads_follow_the_processor(
+    chip: Processor, wishes: Wishes, count: int, sentence: str
+) -> None:
+    made = plan(Computer(chip), LLAMA_8B, wishes)
+    assert made.n_threads == count
+    assert sentence in told(made, "n_threads")
+
+
+def test_a_graphics_card_that_has_all_layers_needs_few_threads() -> None:
+    assert plan(computer(64, 24, cores=16), LLAMA_8B).n_threads == 4
+    assert plan(computer(64, 4, cores=16), LLAMA_8B).n_threads == 16
+
+
+# What fits
+
+
+def test_a_model_with_room_enough_is_loaded_as_it_should_be() -> None:
+    made = plan(computer(64), LLAMA_8B)
+    assert (made.n_ctx, made.type_k, made.type_v, made.n_gpu_layers) == (8192, "f16", "f16", 0)
+    assert (made.flash_attention, made.use_mmap, made.use_numa) == (True, False, False)
+    assert notices(made) == []
+    assert {reason.choice for reason in made.reasons} >= {"n_ctx", "n_threads", "type_k"}
+
+
+def test_what_does_not_fit_into_memory_is_reduced_context_first() -> None:
+    deep = dense(kv_heads=32)  # 4 GiB of KV cache for 8,192 tokens
+    wanted = planning.settings_of(plan(computer(64), deep))
+    need = planning.measured(deep, ALONE, wanted).total / GB + 0.3  # and the system's margin
+    seen = []
+    for less in (0, 1.5, 2.5, 3.2):
+        made = plan(computer(64, free=need - less), deep)
+        seen.append((made.n_ctx, made.type_k))
+        assert ("n_ctx" in notices(made)) == (less > 0)
+        assert ("type_k" in notices(made)) == (less > 3)
+    assert seen == [(8192, "f16"), (4096, "f16"), (2048, "f16"), (2048, "q8_0")]
+    crowded = plan(computer(64, free=need - 5), deep)
+    assert (crowded.n_ctx, crowded.type_k, crowded.use_mmap) == (8192, "f16", True)
+
+
+def test_a_model_that_fits_only_when_others_end_says_so_and_is_mapped() -> None:
+    made = plan(computer(64, free=4), LLAMA_8B)
+    assert (made.n_ctx, made.use_mmap) == (8192, True)
+    assert "close other programs" in told(made, "n_ctx")
+    assert "n_ctx" in notices(made)
+
+
+def test_a_model_larger_than_the_computer_is_refused_with_the_figures() -> None:
+    with pytest.raises(
+        ModelTooLarge, match=r"needs 8\.\d GB of memory, and this computer has 6\.2"
+    ):
+        plan(computer(6), LLAMA_8B)
+
+
+def test_the_memory_of_the_model_that_is_unloaded_counts_as_free() -> None:
+    here = computer(64, free=4)
+    assert plan(here, LLAMA_8B, released=Released(cpu=12 * GB)).use_mmap is False
+    assert notices(plan(here, LLAMA_8B, released=Released(cpu=12 * GB))) == []
+
+
+# Graphics cards
+
+
+def test_a_card_with_room_gets_all_layers() -> None:
+    made = plan(computer(64, 24), LLAMA_8B)
+    assert made.n_gpu_layers == -1
+    assert told(made, "n_gpu_layers").startswith("All 33 layers on Card 0: they take ")
+
+
+def test_a_card_that_nearly_has_room_gets_all_layers_with_a_smaller_context() -> None:
+    made = plan(computer(64, 10.4), dense(kv_heads=32, layers=24))
+    assert made.n_gpu_layers == -1
+    assert made.n_ctx == SMALL_CONTEXT or made.type_k == "q8_0"
+    assert notices(made)
+
+
+def test_a_card_without_room_gets_as_many_layers_as_it_takes() -> None:
+    made = plan(computer(64, 6), LLAMA_8B)
+    assert 10 < made.n_gpu_layers < 25
+    assert (made.n_ctx, made.type_k) == (8192, "f16")
+    assert "the processor has the rest" in told(made, "n_gpu_layers")
+    more = planning.measured(
+        LLAMA_8B, ALONE, replace(planning.settings_of(made), n_gpu_layers=made.n_gpu_layers + 1)
+    )
+    assert more.gpus[0].total > 5 * GB
+
+
+def test_a_card_that_is_full_gets_nothing() -> None:
+    made = plan(computer(64, 1), LLAMA_8B)
+    assert made.n_gpu_layers == 0
+    assert "not even one finds room" in told(made, "n_gpu_layers")
+
+
+def test_experts_stay_in_memory_before_layers_do() -> None:
+    made = plan(computer(128, 24), MIXTRAL)
+    assert made.n_gpu_layers == -1
+    assert 0 < made.cpu_expert_layers < 32
+    assert "a token needs only a few" in told(made, "cpu_expert_layers")
+
+
+def test_two_cards_share_by_what_is_free() -> None:
+    made = plan(computer(64, 24, 12), LLAMA_8B)
+    first, second = made.tensor_split
+    assert first / second == pytest.approx(23 / 11, rel=0.01)
+    assert (
+        told(made, "tensor_split")
+        == "68% on Card 0, 32% on Card 1, by the memory that is free there."
+    )
+
+
+def test_the_graphics_unit_of_the_processor_shares_its_memory() -> None:
+    unified = replace(
+        computer(16),
+        gpus=(Gpu("M3", total=12 * GB, free=12 * GB, is_unified=True, is_usable=True),),
+    )
+    assert plan(unified, LLAMA_8B).n_gpu_layers == -1
+    with pytest.raises(ModelTooLarge):
+        plan(unified, dense(layers=80))
+
+
+def test_a_card_that_cannot_be_used_is_named_with_its_reason() -> None:
+    dull = replace(
+        computer(64),
+        gpus=(Gpu("Card", is_usable=False, reason="This llama.cpp was built without CUDA."),),
+    )
+    made = plan(dull, LLAMA_8B)
+    assert made.n_gpu_layers == 0
+    assert told(made, "n_gpu_layers").startswith("No layers on Card: this llama.cpp was built")
+
+
+# Wishes
+
+
+def test_wishes_are_honoured() -> None:
+    wishes = Wishes(
+        context=32_768, type_k="q8_0", type_v="q4_0", batch=256, ubatch=64, gpu_layers=5,
+        use_mmap=True, use_mlock=True, tensor_split=(3, 1),
+    )  # fmt: skip
+    made = plan(computer(64, 24, 24), LLAMA_8B, wishes)
+    assert (made.n_ctx, made.type_k, made.type_v) == (32_768, "q8_0", "q4_0")
+    assert (made.n_batch, made.n_ubatch, made.n_gpu_layers) == (256, 64, 5)
+    assert (made.use_mmap, made.use_mlock, made.tensor_split) == (True, True, (3, 1))
+    for choice in ("n_ctx", "type_k", "n_batch", "n_gpu_layers", "use_mmap", "tensor_split"):
+        assert "as you set it" in told(made, choice), choice
+    assert notices(made) == []
+
+
+def test_a_context_beyond_the_trained_one_is_answered_with_why_not() -> None:
+    made = plan(computer(64), dense(trained=4096), Wishes(context=65_536))
+    assert made.n_ctx == 4096
+    assert told(made, "n_ctx") == (
+        "4,096 tokens: 65,536 were wished for, and the model was trained for no more."
+    )
+
+
+def test_a_context_that_was_wished_for_is_reduced_last_and_never_silently() -> None:
+    deep = dense(kv_heads=32)
+    made = plan(computer(64, free=20), deep, Wishes(context=32_768))
+    assert (made.n_ctx, made.type_k) == (16_384, "q8_0") or made.n_ctx == 32_768
+    assert notices(made)
+    if made.n_ctx < 32_768:
+        assert "32,768 would not fit" in told(made, "n_ctx")
+
+
+def test_less_memory_takes_less() -> None:
+    here = computer(64)
+    usual, thrifty = plan(here, LLAMA_8B), plan(here, LLAMA_8B, Wishes(less_memory=True))
+    before, after = (
+        planning.measured(LLAMA_8B, ALONE, planning.settings_of(made)) for made in (usual, thrifty)
+    )
+    assert (thrifty.n_ctx, thrifty.type_k, thrifty.n_ubatch) == (4096, "q8_0", 128)
+    assert after.total < before.total - (600 << 20)
+
+
+def test_values_are_not_quantised_without_flash_attention() -> None:
+    made = plan(computer(64), LLAMA_8B, Wishes(flash_attention=False, type_v="q8_0"))
+    assert (made.flash_attention, made.type_v) == (False, "f16")
+    assert "type_k" in notices(made)
+
+
+def test_what_failed_before_is_not_tried_again() -> None:
+    made = plan(computer(64, 24), LLAMA_8B, ceiling=Ceiling(context=4096, gpu_layers=20))
+    assert (made.n_ctx, made.n_gpu_layers) == (4096, 20)
+    assert "did not load here before" in told(made, "n_ctx")
+    assert "did not load here before" in told(made, "n_gpu_layers")
+
+
+def test_threads_are_spread_over_the_nodes_of_a_server() -> None:
+    nodes = (NumaNode(0), NumaNode(1))
+    server = replace(computer(256), processor=Processor(physical_cores=64, numa_nodes=nodes))
+    made = plan(server, LLAMA_8B)
+    assert made.use_numa
+    assert "2 memory nodes" in told(made, "use_numa")
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        ({"general.type": "adapter"}, "adapter"),
+        ({"general.type": "mmproj"}, "projector"),
+        ({"general.architecture": "clip"}, "projector"),
+        ({"general.architecture": "nomic-bert"}, "embedding model"),
+        ({"general.architecture": "bert"}, "embedding model"),
+        ({"general.architecture": "llama"}, "vocabulary"),
+    ],
+)
+def test_what_cannot_chat_is_refused(keys: dict[str, Value], sentence: str) -> None:
+    tensors = () if sentence == "vocabulary" else LLAMA_8B.tensors
+    metadata = {**LLAMA_8B.metadata, **keys}
+    made = Header(3, metadata, tensors, 0, 100, Path("/models/some.gguf"))
+    with pytest.raises(UnsupportedModel, match=sentence) as caught:
+        plan(computer(64), made)
+    assert caught.value.remedy
+
+
+def test_adapters_are_loaded_and_counted() -> None:
+    lora = Adapter("/adapters/german.gguf", 0.5)
+    made = plan(computer(64), LLAMA_8B, beside=Beside(((lora, dense(layers=2)),)))
+    assert made.adapters == (lora,)
+    assert plan(computer(64), LLAMA_8B).adapters == ()
+    plan(computer(10), LLAMA_8B)
+    with pytest.raises(ModelTooLarge):
+        plan(computer(10), LLAMA_8B, beside=Beside(((lora, dense(layers=20)),)))
+
+
+# Whatever comes
+
+numbers = st.one_of(st.integers(-5, 5), st.integers(0, 1 << 20), st.integers(-(1 << 63), 1 << 64))
+sizes = st.one_of(st.none(), st.integers(0, 1 << 40))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    keys=st.dictionaries(
+        st.sampled_from([
+            "block_count", "embedding_length", "context_length", "attention__head_count",
+            "attention__head_count_kv", "attention__key_length", "expert_count",
+            "feed_forward_length", "attention__sliding_window", "ssm__state_size", "vocab_size",
+        ]),
+        numbers,
+    ),
+    layers=st.integers(0, 4),
+    memory=st.tuples(sizes, sizes),
+    cards=st.lists(st.tuples(sizes, sizes, st.booleans()), max_size=3),
+    chip=st.tuples(*[st.one_of(st.none(), st.integers(0, 999))] * 4),
+    wishes=st.builds(
+        Wishes,
+        context=st.one_of(st.none(), numbers),
+        type_k=st.sampled_from([None, "q8_0", "Q4_0", "nonsense"]),
+        gpu_layers=st.one_of(st.none(), numbers),
+        cpu_expert_layers=st.one_of(st.none(), numbers),
+        threads=st.one_of(st.none(), numbers),
+        batch=st.one_of(st.none(), numbers),
+        ubatch=st.one_of(st.none(), numbers),
+        tensor_split=st.lists(st.floats(), max_size=3).map(tuple),
+        flash_attention=st.sampled_from([None, True, False]),
+        less_memory=st.booleans(),
+        quiet=st.booleans(),
+        optimize=st.booleans(),
+    ),
+)  # fmt: skip
+def test_every_computer_and_every_header_gets_a_plan_or_a_refusal(
+    keys, layers, memory, cards, chip, wishes
+) -> None:
+    logical, physical, fast, slow = chip
+    here = Computer(
+        Processor(
+            logical_cores=logical, physical_cores=physical,
+            performance_cores=fast, efficiency_cores=slow,
+        ),
+        Memory(*memory),
+        tuple(
+            Gpu("Card", total=total, free=free, is_usable=True, is_unified=shared)
+            for total, free, shared in cards
+        ),
+    )  # fmt: skip
+    header = dense(layers=layers, width=64, heads=2, kv_heads=1, vocabulary=100, **keys)
+    try:
+        made = plan(here, header, wishes)
+    except ModelError as refusal:
+        assert refusal.remedy  # noqa: PT017 - both ends are right
+        return
+    assert made.n_ctx >= 1
+    assert 1 <= made.n_ubatch <= made.n_batch <= made.n_ctx
+    assert made.n_threads >= 1
+    assert all(reason.sentence.endswith(".") for reason in made.reasons)
