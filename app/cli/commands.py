@@ -66,6 +66,10 @@ def _command(name: str) -> Callable[[argparse.Namespace], int]:
         from app.cli import serve_status
 
         return serve_status.run
+    if name == "plan":
+        from app.cli import plan
+
+        return plan.run
     if name == "hardware":
         from app.cli import hardware
 

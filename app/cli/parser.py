@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 COMMANDS = (
-    "ask", "chat", "models", "providers", "serve-status", "hardware", "doctor", processes.PREFLIGHT
+    "ask", "chat", "models", "providers", "serve-status", "hardware", "plan", "doctor",
+    processes.PREFLIGHT,
 )  # fmt: skip
 DESCRIPTION = "Talk to language models on your own computer, offline."
 EPILOG = """commands:
@@ -27,6 +28,7 @@ EPILOG = """commands:
   hearth providers       the servers and services that models can come from
   hearth serve-status    the model servers that Hearth has started
   hearth hardware        what this computer has for models, and what of it can be used
+  hearth plan MODEL      how a model would be loaded here, why, and what it takes
   hearth doctor          check this installation
 
 Each has its own help: hearth ask --help. Exit codes: 0 done, 1 failed, 2 usage, 130 interrupted."""
@@ -188,6 +190,19 @@ def _serve_status() -> argparse.ArgumentParser:
     return parser
 
 
+def _plan() -> argparse.ArgumentParser:
+    parser = _new("plan", "How a model would be loaded here, why, and what memory it takes.")
+    parser.add_argument("model", metavar="MODEL", help="a .gguf file, or a name from the list")
+    parser.add_argument("--ctx", type=int, metavar="N", help="a context of so many tokens")
+    parser.add_argument("--kv", metavar="TYPE", help="the KV cache in f16, q8_0, q4_0, …")
+    parser.add_argument("--gpu-layers", type=int, metavar="N", help="so many; -1 is all of them")
+    parser.add_argument("--threads", type=int, metavar="N", help="so many threads")
+    parser.add_argument("--less-memory", action="store_true", help="take less memory")
+    parser.add_argument("--quiet", action="store_true", help="half of the cores")
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    return parser
+
+
 def _hardware() -> argparse.ArgumentParser:
     parser = _new(
         "hardware", "What this computer has for models: processor, memory, graphics cards."
@@ -275,6 +290,7 @@ _PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "providers": _providers,
     "serve-status": _serve_status,
     "hardware": _hardware,
+    "plan": _plan,
     "doctor": _doctor,
     processes.PREFLIGHT: _preflight,
 }

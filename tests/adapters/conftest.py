@@ -13,7 +13,7 @@ import pytest
 from keyring.backends.null import Keyring as NullKeyring
 
 from app import core as cores
-from app import gguf
+from app import gguf, paths
 from app.llm.optimizer.machine import reading
 from app.llm.optimizer.planning import plan
 from app.llm.runner.abort_flag import AbortFlag
@@ -49,6 +49,12 @@ def engine(abort: AbortFlag) -> Iterator[Engine]:
     made = Engine(abort)
     yield made
     made.unload()
+
+
+@pytest.fixture
+def starter_file() -> Path:
+    """The model that ships with Hearth."""
+    return paths.resources() / "models" / "starter.gguf"
 
 
 @pytest.fixture

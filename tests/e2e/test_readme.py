@@ -48,6 +48,8 @@ COMMAND_LINE = [
     "hearth providers",
     "hearth serve-status",
     "hearth hardware",
+    "hearth plan FILE.gguf",
+    "hearth plan FILE.gguf --ctx 16384 --kv q8_0",
     "hearth doctor",
 ]
 # With the fake Hub in the place of Hugging Face; the last one on a model that may go.

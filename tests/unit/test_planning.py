@@ -275,6 +275,14 @@ def test_values_are_not_quantised_without_flash_attention() -> None:
     assert "type_k" in notices(made)
 
 
+def test_heads_that_do_not_divide_into_blocks_keep_their_cache_plain() -> None:
+    narrow = dense(width=64, heads=8, kv_heads=4, vocabulary=512, layers=5)
+    made = plan(computer(64), narrow, Wishes(type_k="q8_0", type_v="q8_0"))
+    assert (made.type_k, made.type_v) == ("f16", "f16")
+    assert "do not divide into blocks" in told(made, "type_k")
+    assert plan(computer(64), narrow, Wishes(less_memory=True)).type_k == "f16"
+
+
 def test_what_failed_before_is_not_tried_again() -> None:
     made = plan(computer(64, 24), LLAMA_8B, ceiling=Ceiling(context=4096, gpu_layers=20))
     assert (made.n_ctx, made.n_gpu_layers) == (4096, 20)

@@ -115,7 +115,7 @@ def wanted_settings(header: Header, wishes: Wishes, ceiling: Ceiling, space: Roo
     layers = _layers(wishes, ceiling, space)
     flash = wishes.flash_attention if wishes.flash_attention is not None else True
     cache = THRIFTY_CACHE if wishes.less_memory and may_quantise(header) else PLAIN_CACHE
-    type_k, type_v = _known(wishes.type_k, cache), _known(wishes.type_v, cache)
+    type_k, type_v = (_usable(kind, cache, header) for kind in (wishes.type_k, wishes.type_v))
     if not flash:
         type_v = PLAIN_CACHE  # llama.cpp stores them turned then, which blocks do not allow
     batch = max(1, wishes.batch or BATCH)
@@ -173,8 +173,10 @@ def _split(wishes: Wishes, space: Room) -> tuple[float, ...]:
     return tuple(round(one / sum(free), 3) for one in free)
 
 
-def _known(kind: str | None, otherwise: str) -> str:
-    return kind.lower() if kind and kind.lower() in CACHE_TYPES else otherwise
+def _usable(kind: str | None, otherwise: str, header: Header) -> str:
+    """The type that was wished for, where there is such a one and the model's heads suit it."""
+    known = kind.lower() if kind and kind.lower() in CACHE_TYPES else otherwise
+    return PLAIN_CACHE if CACHE_TYPES[known][0] > 1 and not may_quantise(header) else known
 
 
 def _freedom(header: Header, wishes: Wishes, wanted: LoadSettings) -> Freedom:

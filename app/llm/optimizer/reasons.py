@@ -134,7 +134,9 @@ def _cache(made: LoadPlan, told: Told) -> Said:
     if (made.type_k, made.type_v) != (told.wanted.type_k, told.wanted.type_v):
         yield f"{kind}: half the memory of f16, which would not fit; hardly less exact.", True
     elif told.wishes.type_k or told.wishes.type_v:
-        if made.type_v != (told.wishes.type_v or made.type_v).lower():
+        if made.type_k != (told.wishes.type_k or made.type_k).lower():
+            yield f"{kind}: this model's heads do not divide into blocks of 32 numbers.", True
+        elif made.type_v != (told.wishes.type_v or made.type_v).lower():
             yield f"{kind}: without flash attention, values are kept as f16.", True
         else:
             yield f"{kind}, as you set it.", False

@@ -14,6 +14,7 @@ from app.errors import ModelTooLarge, NoModel
 from app.llm.optimizer import purpose
 from app.llm.optimizer.memory import Estimate
 from app.llm.optimizer.room import NOTHING_RELEASED, Released
+from app.llm.optimizer.wishes import Ceiling
 from app.llm.providers.embedding import EmbeddingModel
 from app.llm.providers.local_plans import LocalPlans, Subject, notice_of
 from app.llm.providers.wire.thinking import Thinking
@@ -112,19 +113,20 @@ class LocalProvider:
     ) -> tuple[LoadPlan, Loaded]:
         """Loads with the plan, or with smaller ones while memory does not suffice."""
         failed: ModelTooLarge | None = None
+        ceiling: Ceiling | None = None
         while True:
             try:
                 loaded = await self._runner.load(made, on_progress)
             except ModelTooLarge as error:
                 failed = failed or error
-                smaller = await asyncio.to_thread(self._plans.lower, subject, made)
+                smaller = await asyncio.to_thread(self._plans.lower, subject, made, ceiling)
                 if smaller is None:
                     raise failed from error
                 _LOG.info("%s: loading it smaller: %s", error, smaller)
-                made = replace(smaller, extra_buffers=made.extra_buffers)
+                made, ceiling = replace(smaller[0], extra_buffers=made.extra_buffers), smaller[1]
             else:
-                if failed is not None:
-                    await asyncio.to_thread(self._plans.worked, subject, made)
+                if ceiling is not None:
+                    await asyncio.to_thread(self._plans.worked, subject, ceiling)
                 return made, loaded
 
     def _released(self) -> Released:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from app.llm.optimizer import stepping
 from app.llm.optimizer.planning import Beside, measured, plan, settings_of
-from app.llm.optimizer.room import NOTHING_RELEASED, Released
+from app.llm.optimizer.room import NOTHING_RELEASED, Released, Room, room
 from app.llm.optimizer.wishes import NO_WISHES, Ceiling, Wishes
 
 if TYPE_CHECKING:
@@ -54,37 +54,57 @@ class LocalPlans:
         self._remembered = remembered
         self._wishes = wishes
 
-    def made(self, subject: Subject, released: Released = NOTHING_RELEASED) -> LoadPlan:
-        """The plan for a load now. Raises ModelError."""
+    def made(
+        self,
+        subject: Subject,
+        released: Released = NOTHING_RELEASED,
+        wishes: Wishes | None = None,
+    ) -> LoadPlan:
+        """The plan for a load now; `wishes` stand in for those that are kept. Raises ModelError."""
         computer = self._survey.now()
         ceiling = self._remembered.ceiling(subject.header, computer.fingerprint())
-        return self._plan(computer, subject, released, ceiling)
+        return self._plan(computer, subject, released, ceiling, wishes)
 
-    def lower(self, subject: Subject, failed: LoadPlan) -> LoadPlan | None:
+    def room(self, released: Released = NOTHING_RELEASED) -> Room:
+        """What a load may take now."""
+        return room(self._survey.now(), released)
+
+    def lower(
+        self, subject: Subject, failed: LoadPlan, ceiling: Ceiling | None = None
+    ) -> tuple[LoadPlan, Ceiling] | None:
         """The plan after one that failed for want of memory; None where nothing is left to try.
 
-        Raises ModelError. It is remembered once `worked` is told of it.
+        `ceiling` is that of the failed plan, if it came from here. Raises ModelError.
         """
         computer = self._survey.now()
-        known = self._remembered.ceiling(subject.header, computer.fingerprint())
-        ceiling = stepping.lower(failed, subject.header, known)
-        if ceiling is None:
+        known = ceiling or self._remembered.ceiling(subject.header, computer.fingerprint())
+        lower = stepping.lower(failed, subject.header, known)
+        if lower is None:
             return None
-        return self._plan(computer, subject, NOTHING_RELEASED, ceiling)
+        return self._plan(computer, subject, NOTHING_RELEASED, lower), lower
 
-    def worked(self, subject: Subject, made: LoadPlan) -> None:
-        """Remembers what was loaded after something larger had failed."""
-        ceiling = Ceiling(made.n_ctx, made.n_gpu_layers if made.n_gpu_layers >= 0 else None)
+    def worked(self, subject: Subject, ceiling: Ceiling) -> None:
+        """Remembers that a plan within this was loaded after something larger had failed."""
         self._remembered.keep(subject.header, self._survey.now().fingerprint(), ceiling)
+
+    def wishes(self, subject: Subject) -> Wishes:
+        """What the person wants of a model."""
+        return self._wishes(str(subject.header.path))
 
     def estimate(self, subject: Subject, made: LoadPlan) -> Estimate:
         """What a plan takes."""
         return measured(subject.header, subject.beside, settings_of(made))
 
     def _plan(
-        self, computer: Computer, subject: Subject, released: Released, ceiling: Ceiling
+        self,
+        computer: Computer,
+        subject: Subject,
+        released: Released,
+        ceiling: Ceiling,
+        wishes: Wishes | None = None,
     ) -> LoadPlan:
-        wishes = self._wishes(str(subject.header.path))
+        if wishes is None:
+            wishes = self._wishes(str(subject.header.path))
         return plan(
             computer, subject.header, wishes, subject.beside, released=released, ceiling=ceiling
         )
