@@ -87,7 +87,7 @@ def on_servers(models: Sequence[ModelInfo]) -> list[ModelInfo]:
 
 def fit(model: LibraryModel, computer: Hardware) -> shelf.Fit | None:
     """Whether a model fits this computer, or None for what is not loaded by itself."""
-    return shelf.fit(model.size, computer) if model.kind in catalog.USABLE else None
+    return shelf.fits(model, computer) if model.kind in catalog.USABLE else None
 
 
 def _line(model: LibraryModel, computer: Hardware) -> str:

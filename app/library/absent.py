@@ -14,7 +14,8 @@ from app.library.stores.store import Look
 
 AWAY = "Its drive or folder is not there now."
 KEPT = (
-    "name", "size", "architecture", "parameters", "quantisation", "trained_context", "licence",
+    "name", "size", "architecture", "parameters", "quantisation", "trained_context", "working",
+    "licence",
     "description", "program", "modified",
 )  # fmt: skip
 

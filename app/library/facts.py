@@ -12,10 +12,11 @@ from app import gguf
 from app.errors import ModelFileError
 from app.library.records import Kind
 from app.library.stores import names
-from app.llm.optimizer import purpose
+from app.llm.optimizer import needs, purpose
 
 LONGEST_NAME, LONGEST_TEXT = 200, 2_000  # characters
-VERSION = 2  # of how facts are drawn from a header
+LOADED = (Kind.CHAT, Kind.EMBEDDING)  # by themselves
+VERSION = 3  # of how facts are drawn from a header
 EMBEDDING_POOLING = (1, 2, 3)  # mean, CLS, last; llama.h, enum llama_pooling_type
 # Models of other programs (stable-diffusion.cpp, whisper.cpp), and helpers of language models.
 OTHER_ARCHITECTURES = frozenset((
@@ -52,6 +53,7 @@ class Facts:
     licence: str = ""
     description: str = ""
     features: frozenset[str] = frozenset()
+    working: int = 0  # bytes beside the weights when it is loaded as usual: KV cache, computing
     width: int = 0  # a model's embedding length, or that of the models a projector is for
     problem: str = ""  # why the file cannot be used
     is_final: bool = True  # else the file is being written
@@ -96,8 +98,14 @@ def of(header: gguf.Header) -> Facts:
         licence=_licence(header),
         description=one_line(header.text("general.description"), LONGEST_TEXT),
         features=features_of(header, kind),
+        working=_working(header) if kind in LOADED else 0,
         width=_width(header, kind),
     )
+
+
+def _working(header: gguf.Header) -> int:
+    estimate = needs.estimated(header)
+    return estimate.total - estimate.weights
 
 
 def kind_of(header: gguf.Header) -> Kind:

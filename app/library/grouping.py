@@ -113,6 +113,7 @@ def model(group: Group, facts: dict[Path, Facts]) -> LibraryModel:
         parameters=sum(each.parameters for each in known),
         quantisation=next((each.quantisation for each in known if each.quantisation), ""),
         trained_context=first.trained_context,
+        working=first.working,
         licence=first.licence or one_line(file.licence),
         description=first.description,
         features=first.features,

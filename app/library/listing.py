@@ -72,7 +72,7 @@ def arranged(
         and (not feature or feature in model.features)
         and (program is None or model.program == program)
         and (presence is None or model.presence is presence)
-        and (fits is None or shelf.fit(model.size, fits) is not Fit.NEVER)
+        and (fits is None or shelf.fits(model, fits) is not Fit.NEVER)
         and (not wanted or _has(model, wanted))
     ]
     shown.sort(

@@ -51,6 +51,7 @@ class LibraryModel:
     parameters: int = 0
     quantisation: str = ""
     trained_context: int = 0  # tokens; 0 is not known
+    working: int = 0  # bytes that it takes beside its weights; 0 is not known
     licence: str = ""
     description: str = ""
     # Of: template, tools, thinking, vision, hearing, embedding.

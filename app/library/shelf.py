@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.library.records import HubModel, Kind
+from app.library.records import HubModel, Kind, LibraryModel
 from app.llm.optimizer import hardware
 
 if TYPE_CHECKING:
@@ -129,10 +129,20 @@ def memory_for(size: int) -> int:
 
 def fit(size: int, facts: Hardware) -> Fit:
     """Whether a model file of `size` bytes fits this computer."""
-    needed = memory_for(size)
+    return _fit_of(memory_for(size), facts)
+
+
+def _fit_of(needed: int, facts: Hardware) -> Fit:
     if needed <= facts.available_memory:
         return Fit.NOW
     return Fit.CROWDED if needed <= facts.total_memory else Fit.NEVER
+
+
+def fits(model: LibraryModel, facts: Hardware) -> Fit:
+    """Whether a model of the library fits: by the optimizer, where its header was read."""
+    if not model.working:
+        return fit(model.size, facts)
+    return _fit_of(model.size + model.working, facts)
 
 
 def largest(facts: Hardware) -> int:

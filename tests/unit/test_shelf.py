@@ -1,6 +1,7 @@
 """The recommended models, what fits, and what runs well."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,12 @@ import pytest
 
 from app import paths
 from app.library import shelf
-from app.library.records import HubFile, HubModel, Kind
+from app.library.facts import of
+from app.library.records import HubFile, HubModel, Kind, LibraryModel
 from app.library.shelf import Choice, Fit, ShelfModel
+from app.llm.optimizer import needs
 from app.schema import Hardware
+from tests.fakes.headers import dense
 
 GB = 1_000_000_000
 FAMILIES = {"Qwen", "Gemma", "Llama", "Mistral", "Phi", "SmolLM", "gpt-oss", "DeepSeek"}
@@ -118,6 +122,19 @@ def test_what_fits() -> None:
     assert shelf.fit(largest - GB // 100, facts) is Fit.CROWDED
     assert shelf.fit(largest + GB // 100, facts) is Fit.NEVER
     assert shelf.largest(computer(0.5, 0.1)) == 0
+
+
+def test_a_model_whose_header_was_read_is_judged_by_what_it_takes() -> None:
+    path = Path("/models/long.gguf")
+    model = LibraryModel(path, (path,), "Long", Kind.CHAT, size=4_000_000_000)
+    here = Hardware(8, 16_000_000_000, 6_000_000_000)
+    assert shelf.fits(model, here) is Fit.NOW  # by a rule of thumb
+    assert shelf.fits(replace(model, working=1_900_000_000), here) is Fit.NOW
+    assert shelf.fits(replace(model, working=2_100_000_000), here) is Fit.CROWDED
+    assert shelf.fits(replace(model, working=13_000_000_000), here) is Fit.NEVER
+    header = dense(layers=2, width=512, heads=8, vocabulary=1000)
+    facts = of(header)
+    assert facts.working == needs.memory(header) - header.weights_size > 0
 
 
 def test_the_finest_quantisation_that_fits_and_runs_well_is_meant() -> None:

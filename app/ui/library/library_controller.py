@@ -88,7 +88,7 @@ class LibraryController(QObject):
         computer = await asyncio.to_thread(shelf.computer)
         self._page.show_computer(computer, shelf.largest(computer))
         fits = {
-            model.path: shelf.fit(model.size, computer)
+            model.path: shelf.fits(model, computer)
             for model in self._snapshot.models
             if model.kind in USABLE
         }
