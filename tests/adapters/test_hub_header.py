@@ -265,7 +265,7 @@ async def test_the_verdict_follows_from_the_remote_header(fake: FakeHub, tiny: P
     hub = hub_use.client(fake.url)
     model = await tiny_model(hub)
     found = await hub.header(model)
-    roomy, small = Hardware(4, 8 << 30, 4 << 30), Hardware(4, 100 << 20, 50 << 20)
+    roomy, small = Hardware(4, 8 << 30, 4 << 30), Hardware(4, 5 << 20, 4 << 20)
     judged = verdict.by_header(found, model.size, roomy, context=256)
     assert (judged.verdict, judged.context, judged.is_exact) == (Verdict.WHOLE, 256, True)
     assert judged.needed > gguf.read(tiny).weights_size

@@ -7,7 +7,7 @@ import sys
 from tests.e2e.program import ROOT
 
 # One suite for each part of the core that works with others.
-CORE = ("chats", "cli", "conversation", "engine", "manager", "model_list", "registry", "runner")
+CORE = ("chats", "conversation", "engine", "manager", "manager_loads", "registry", "runner")
 WITH_QT = ("app.ui", "app.main", "app.event_loop", "app.llm.runner.thread")
 IMPORTS = f"""
 import importlib, pkgutil
@@ -41,5 +41,6 @@ def test_every_module_of_the_core_is_imported_without_qt() -> None:
 
 def test_the_core_passes_its_tests_without_qt() -> None:
     files = [f"tests/adapters/test_{name}.py" for name in CORE]
-    done = in_an_interpreter_without_qt("-m", "pytest", "-p", "no:pytest-qt", "-q", *files)
+    how = ("-m", "pytest", "-p", "no:pytest-qt", "-q", "-n", "auto")
+    done = in_an_interpreter_without_qt(*how, *files)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
