@@ -19,6 +19,7 @@ from app.library.downloads.queue import Downloads
 from app.library.hub.access import TOKEN_KEY, Access
 from app.library.hub.client import Hub
 from app.library.trash import Trash
+from app.llm import wished
 from app.llm.discovery import binaries
 from app.llm.discovery import service as discovery
 from app.llm.hosting import ServerHost
@@ -26,6 +27,7 @@ from app.llm.manager import LLMManager
 from app.llm.optimizer.remembered import Remembered
 from app.llm.optimizer.survey import Survey
 from app.llm.optimizer.wishes import Wishes
+from app.llm.plans_view import PlansView
 from app.llm.providers import kinds, local
 from app.llm.providers.factory import ProviderFactory
 from app.llm.providers.interface import Provider
@@ -59,6 +61,7 @@ class Core:
     adapters: dict[str, tuple[Adapter, ...]]  # by model path; they stand before the settings' own
     credentials: Credentials
     plans: LocalPlans  # of the models in this process
+    plans_view: PlansView  # the same for the window
     library: Library
     trash: Trash
     access: Access  # to Hugging Face
@@ -88,8 +91,10 @@ def build(paths: Paths) -> Core:
     runner = QueuedRunner(worker)
     survey = Survey(engine_build)
 
-    def wishes(_model: str) -> Wishes:
-        return Wishes(optimize=settings.settings.models.optimize)
+    def wishes(model: str) -> Wishes:
+        return wished.of_model(
+            settings.settings.models, model, lambda: survey.now().power.on_battery
+        )
 
     remembered = Remembered(paths.data / "plans.json", metadata.version("llama-cpp-python"))
     plans = LocalPlans(survey, remembered, wishes)
@@ -135,6 +140,9 @@ def build(paths: Paths) -> Core:
         adapters=named,
         credentials=credentials,
         plans=plans,
+        plans_view=PlansView(
+            survey, remembered, engine_build, lambda: settings.settings.models, adapters
+        ),
         library=library,
         trash=Trash(database),
         access=access,

@@ -221,6 +221,7 @@ class _Program:
                 core.credentials,
                 core.paths,
                 await _library_services(core, stack),
+                core.plans_view,
             )
             await self._serve(core, services, problem, file, stack, lock)
 

@@ -15,6 +15,7 @@ from app.cli.parser import EXIT_DONE
 from app.errors import NoModel, UsageError
 from app.llm.optimizer.memory import CACHE_TYPES
 from app.llm.optimizer.wishes import Wishes
+from app.llm.plan_words import PARTS, TITLES
 from app.llm.providers.local import NAME as LOCAL
 from app.llm.providers.local_plans import Subject
 
@@ -23,31 +24,6 @@ if TYPE_CHECKING:
 
     from app.llm.optimizer.memory import DeviceUse, Estimate
     from app.schema import LoadPlan
-
-TITLES = {
-    "n_ctx": "context",
-    "n_threads": "threads",
-    "n_threads_batch": "threads for prompts",
-    "n_gpu_layers": "layers on graphics cards",
-    "tensor_split": "shares of the cards",
-    "cpu_expert_layers": "experts",
-    "type_k": "KV cache",
-    "flash_attention": "flash attention",
-    "n_batch": "batch",
-    "use_mmap": "memory mapping",
-    "use_mlock": "memory locking",
-    "use_numa": "memory nodes",
-}
-PARTS = {
-    "weights": "weights",
-    "repacked": "repacked weights",
-    "cache": "KV cache",
-    "state": "state",
-    "compute": "computing",
-    "output": "output",
-    "work": "working memory",
-    "overhead": "the rest",
-}
 
 
 def run(options: argparse.Namespace) -> int:

@@ -3,7 +3,7 @@
 from app.settings.chat import ChatDefaults
 from app.settings.everything import Settings
 from app.settings.file import SettingsFile
-from app.settings.models import STARTER, AdapterSetting, Hub, Models
+from app.settings.models import STARTER, AdapterSetting, Hub, Models, WishSetting
 from app.settings.providers import Providers, ProviderSettings
 from app.settings.window import Appearance, Guide
 
@@ -19,4 +19,5 @@ __all__ = [
     "Providers",
     "Settings",
     "SettingsFile",
+    "WishSetting",
 ]

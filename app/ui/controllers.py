@@ -93,6 +93,7 @@ class Controllers(QObject):
         self._model.detach()
         self._guide.detach()
         self._providers.detach()
+        self._panel.detach()
 
     def come_forward(self, file: str) -> None:
         """A second start: the window comes to the front, and opens its file."""
@@ -239,6 +240,7 @@ class Controllers(QObject):
         self._model.detach()
         self._guide.detach()
         self._providers.detach()
+        self._panel.detach()
         if self._models is not None:
             self._models.detach()
         self._attach(self._chat.new_draft)

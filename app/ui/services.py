@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from app.credentials import Credentials
     from app.llm.hosting import ServerHost
     from app.llm.manager import LLMManager
+    from app.llm.plans_view import PlansView
     from app.llm.setup import ProviderSetup
     from app.llm.usage import UsageLedger
     from app.paths import Paths
@@ -35,3 +36,4 @@ class Services:
     credentials: Credentials | None = None
     paths: Paths | None = None
     library: LibraryServices | None = None
+    plans: PlansView | None = None

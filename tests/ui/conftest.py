@@ -35,6 +35,7 @@ from app.library.trash import Trash
 from app.llm.hosting import ServerHost
 from app.llm.manager import LLMManager
 from app.llm.neighbours import FindServers
+from app.llm.plans_view import PlansView
 from app.llm.providers.factory import ProviderFactory
 from app.llm.providers.kinds import makers
 from app.llm.registry import Registry
@@ -218,8 +219,12 @@ async def open_desk(
     starter: ModelRef | None = None,
     find_servers: FindServers | None = None,
     local: FakeProvider | None = None,
+    plans: PlansView | None = None,
 ) -> Desk:
-    """The open window; `local` stands for the models in this process, where a test loads one."""
+    """The open window; `local` stands for the models in this process, where a test loads one.
+
+    `plans` tells how they are loaded, where a test looks at that.
+    """
     provider = provider or FakeProvider()
     settings = SettingsFile(home / "settings.json")
     errors: list[Exception] = []
@@ -251,6 +256,7 @@ async def open_desk(
         credentials,
         paths.Paths(home, home, home / "cache"),
         library,
+        plans,
     )
     controllers = Controllers(window, services, settings)
     await controllers.start(None)

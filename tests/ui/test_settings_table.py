@@ -11,7 +11,7 @@ from app import software
 from app.schema import ProviderKind
 from app.settings import Settings, SettingsFile
 from app.ui.settings import checks, facts
-from app.ui.settings.rows import Fact, Row, Secret, WrongValue
+from app.ui.settings.rows import Fact, Panel, Row, Secret, WrongValue
 from app.ui.settings.table import SECTIONS
 from app.ui.settings.values import Values
 
@@ -24,6 +24,7 @@ ELSEWHERE = {
     "models.adapters",
     "models.recent",
     "models.names",  # by Rename on the page of the models
+    "models.wishes",  # by the panel of the chosen model
     "providers.configured",  # on the page of the servers
     "providers.greeted",
 }
@@ -66,7 +67,7 @@ def test_every_row_has_one_plain_sentence(row: Row) -> None:
     assert "!" not in row.sentence
     assert row.name == row.name.strip() != ""
     assert row.words == row.words.casefold()
-    assert bool(row.path) != isinstance(row.control, Fact | Secret)
+    assert bool(row.path) != isinstance(row.control, Fact | Panel | Secret)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The facts about this computer, read once, with the memory that is free at each question."""
+"""The facts about this computer, read once; free memory and power anew at each question."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from app.llm.optimizer.machine import linux, reading
 from app.llm.optimizer.machine.calls import SystemCalls
-from app.llm.optimizer.machine.records import Computer, Memory
+from app.llm.optimizer.machine.records import Computer, Memory, Power
 from app.llm.optimizer.machine.usability import judge
 from app.schema import EngineBuild
 
@@ -33,7 +33,7 @@ class Survey:
                 self._known = self._read()
                 known = self._known
             else:
-                known = replace(self._known, memory=_memory())
+                known = replace(self._known, memory=_memory(), power=_power())
         return replace(known, gpus=judge(known.gpus, self._build()))
 
     def renew(self) -> Computer:
@@ -45,3 +45,7 @@ class Survey:
 
 def _memory() -> Memory:
     return linux.memory() if sys.platform == "linux" else SystemCalls().memory()
+
+
+def _power() -> Power:
+    return linux.power() if sys.platform == "linux" else SystemCalls().power()

@@ -13,6 +13,7 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication
 from app.errors import HearthError
 from app.paths import Paths
 from app.ui.banner import Topic
+from app.ui.settings.hardware_controller import HardwareController
 from app.ui.settings.sources import Sources
 from app.ui.settings.values import Values
 
@@ -59,12 +60,18 @@ class SettingsController(QObject):
         folder = settings.path.parent
         self._folders = services.paths or Paths(folder, folder, folder / "cache")
         self._sources = Sources(services, settings, self._folders, window.resources)
+        self._hardware = HardwareController(
+            services, settings, keeper, self._give_to_page, self._is_open, self
+        )
         look = self._restyle
         self._effects: dict[str, Callable[[], object]] = {
             "appearance.theme": look,
             "appearance.text_size": look,
             "guide.bar": partial(guide.follow_settings, asked=True),
             "guide.suggestions": guide.follow_settings,
+            "models.optimize": self._hardware.refresh,
+            "models.less_memory": self._hardware.refresh,
+            "models.quiet": self._hardware.refresh,
             "models.folders": self.library_changed.emit,
             "models.other_programs": self.library_changed.emit,
             "hub.speed_limit": self._limit_speed,
@@ -79,7 +86,13 @@ class SettingsController(QObject):
             "servers": lambda _: providers.show_page(),
             "versions": lambda _: self._spawn(self._copy_versions()),
             "hub-token": lambda what: self._spawn(self._change_key(what)),
+            "computer": lambda _: self._hardware.read_again(),
+            "wishes": self._hardware.act,
         }
+
+    def detach(self) -> None:
+        """Hears nothing of the models any more."""
+        self._hardware.detach()
 
     def show_page(self, section: str = "") -> None:
         """Opens the page, at a section or where it was."""
@@ -94,8 +107,7 @@ class SettingsController(QObject):
 
     def place(self) -> Place | None:
         """Where the person is on the page; None where it is not open."""
-        is_open = self._page is not None and not self._page.isHidden()
-        if self._page is None or not is_open:
+        if self._page is None or not self._is_open():
             return None
         return self._page.place()._replace(undo=self._undo)
 
@@ -165,13 +177,20 @@ class SettingsController(QObject):
 
     def _give(self, key: str) -> None:
         """Looks for what a row is to show, and gives it to the page."""
+        if key in self._hardware.keys:
+            self._hardware.show_row(key)
         if key in self._sources.keys:
             self._spawn(self._find(key))
 
     async def _find(self, key: str) -> None:
-        content = await self._sources.read(key)
+        self._give_to_page(key, await self._sources.read(key))
+
+    def _give_to_page(self, key: str, content: object) -> None:
         if self._page is not None:
             self._page.give(key, content)
+
+    def _is_open(self) -> bool:
+        return self._page is not None and not self._page.isHidden()
 
     def _act(self, key: str, what: object) -> None:
         deed = self._deeds.get(key)

@@ -18,7 +18,7 @@ from app.ui.settings.fact_field import FactField
 from app.ui.settings.head import BAR, Head, set_margins
 from app.ui.settings.navigation import Navigation
 from app.ui.settings.place import Place
-from app.ui.settings.rows import Fact
+from app.ui.settings.rows import Fact, Panel
 from app.ui.settings.section_view import SectionView
 from app.ui.settings.table import SECTIONS
 from app.ui.words import Words
@@ -245,7 +245,7 @@ class SettingsPage(QWidget):
         for key, row in self._rows():
             if key != changed and row.row.path == path:
                 row.show_value()
-            if key == changed or isinstance(row.row.control, Fact):  # it may tell of this
+            if key == changed or isinstance(row.row.control, Fact | Panel):  # it may tell of this
                 self._asked.discard(key)
         self._show_resets()
         self.changed.emit(path)

@@ -18,6 +18,7 @@ from app.ui.settings.rows import (
     Line,
     Models,
     Number,
+    Panel,
     Row,
     Secret,
     Switch,
@@ -60,6 +61,11 @@ def make_field(row: Row, icons: Icons, parent: QWidget) -> Field:
             return SecretField(row, control, icons, parent)
         case Fact():
             return FactField(row, control, icons, parent)
+        case Panel():
+            # Imported when it is first seen: a panel has rows of its own.
+            from app.ui.settings.hardware_panels import make_panel
+
+            return make_panel(row, control.kind, icons, parent)
 
 
 class RowView(QFrame):

@@ -102,7 +102,23 @@ class Fact:
     action: str = ""  # the button's label
 
 
-Control = Switch | Choice | Number | Line | Text | Folders | Models | Secret | Fact
+class PanelKind(StrEnum):
+    """What a panel shows."""
+
+    COMPUTER = "computer"
+    PLAN = "plan"
+    WISHES = "wishes"
+    USE = "use"
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A part of the page that is drawn in its own way."""
+
+    kind: PanelKind
+
+
+Control = Switch | Choice | Number | Line | Text | Folders | Models | Secret | Fact | Panel
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QFrame, QVBoxLayout, QWidget
 
 from app.ui.controls import text_button
 from app.ui.settings.row_view import RowView
@@ -42,11 +42,11 @@ class SectionView(QWidget):
         policy.setRetainSizeWhenHidden(True)  # what appears moves nothing
         self._reset.setSizePolicy(policy)
         self._is_resettable = True
-        top = QHBoxLayout()
-        top.setSpacing(8)
-        top.addWidget(Words(section.title, self, "heading"), 1)
-        top.addWidget(self._reset, 0, Qt.AlignmentFlag.AlignBottom)
-        column.addLayout(top)
+        self._top = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._top.setSpacing(8)
+        self._top.addWidget(Words(section.title, self, "heading"), 1)
+        self._top.addWidget(self._reset, 0, Qt.AlignmentFlag.AlignBottom)
+        column.addLayout(self._top)
         for row in section.rows:
             group = self._groups.get(row.group)
             if group is None:
@@ -87,6 +87,10 @@ class SectionView(QWidget):
 
     def set_narrow(self, *, narrow: bool) -> None:
         """Puts the controls below their names, or beside them."""
+        direction = QBoxLayout.Direction
+        self._top.setDirection(direction.TopToBottom if narrow else direction.LeftToRight)
+        place = Qt.AlignmentFlag.AlignLeft if narrow else Qt.AlignmentFlag.AlignBottom
+        self._top.setAlignment(self._reset, place)
         for row in self.rows.values():
             row.set_narrow(narrow=narrow)
 

@@ -127,6 +127,10 @@ class NumberField(Field):
         else:
             self._line.setText(_shown(value * self._number.factor))
 
+    def take(self, content: object) -> None:
+        """What an empty field stands for."""
+        self._line.setPlaceholderText(str(content))
+
     def _from_shown(self, shown: float) -> float:
         most = self._number.most
         if most is not None and shown > most:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from app.settings import Settings, SettingsFile
+from app.settings import Settings
 from app.ui.settings.rows import WrongValue
 
 if TYPE_CHECKING:
@@ -20,12 +20,22 @@ LIMITS = {  # by pydantic's names of them: the sentence, and where the limit sta
 }
 
 
+class Holder(Protocol):
+    """What has settings, such as their file."""
+
+    @property
+    def settings(self) -> BaseModel:
+        """What is read and set by paths."""
+        ...
+
+
 class Values:
     """Gives and takes values; what is not right is refused and changes nothing."""
 
-    def __init__(self, file: SettingsFile) -> None:
+    def __init__(self, file: Holder, defaults: BaseModel | None = None) -> None:
+        """`defaults` are those of all settings, where nothing else is given."""
         self._file = file
-        self._defaults = Settings()
+        self._defaults = Settings() if defaults is None else defaults
 
     def get(self, path: str) -> Any:
         """What is set now."""

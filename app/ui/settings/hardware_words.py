@@ -1,0 +1,56 @@
+"""What the hardware section says of plans, memory and use, in the person's words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from app import wording
+from app.ui.settings.hardware_pairs import Pair
+
+if TYPE_CHECKING:
+    from app.llm.plan_words import DeviceMemory, Line
+    from app.llm.use_meter import Use
+
+FIRM = "\u00a0"  # a space at which no line ends
+
+
+def lines(told: Sequence[Line]) -> list[Pair]:
+    """Each choice with its value and its reason."""
+    return [Pair(one.name, one.value, one.reason) for one in told]
+
+
+def memory(uses: Sequence[DeviceMemory], *, is_rough: bool) -> list[Pair]:
+    """Each device with what is taken there, beside what is free, and its parts."""
+    about = "about " if is_rough else ""
+    return [
+        Pair(
+            use.device,
+            f"{about}{wording.size(use.total)}{_of(use.free)}",
+            " · ".join(_firm(f"{name} {wording.size(size)}") for name, size in use.parts),
+        )
+        for use in uses
+    ]
+
+
+def use(now: Use) -> str:
+    """A line on the processor and the memory of this moment."""
+    parts = []
+    if now.cores is not None:
+        percent = 100 * min(1.0, now.cores / now.of_cores)
+        of_all = f"{now.cores:.1f} of {now.of_cores} hardware threads"
+        parts.append(f"Processor {percent:.0f}{FIRM}% ({of_all})")
+    parts.append(f"Memory {wording.size(now.memory)}")
+    parts += [
+        f"{card.name} {wording.size(card.taken)} of {wording.size(card.total)}"
+        for card in now.cards
+    ]
+    return " · ".join(parts)
+
+
+def _of(free: int | None) -> str:
+    return "" if free is None else f" of {wording.size(free)} that are free for it"
+
+
+def _firm(text: str) -> str:
+    return text.replace(" ", FIRM)
