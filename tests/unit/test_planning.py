@@ -195,6 +195,15 @@ def test_experts_stay_in_memory_before_layers_do() -> None:
     assert "a token needs only a few" in told(made, "cpu_expert_layers")
 
 
+def test_where_memory_is_short_whole_layers_go_to_the_cards() -> None:
+    """The experts of the first layers would leave one card half empty, and fill the memory."""
+    made = plan(computer(26, 24, 12), MIXTRAL)
+    taken = planning.measured(MIXTRAL, ALONE, planning.settings_of(made))
+    assert taken.cpu.total < 26 * GB
+    with pytest.raises(ModelTooLarge):
+        plan(computer(8, 24, 12), MIXTRAL)
+
+
 def test_two_cards_share_by_what_is_free() -> None:
     made = plan(computer(64, 24, 12), LLAMA_8B)
     first, second = made.tensor_split

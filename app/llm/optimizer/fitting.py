@@ -98,14 +98,26 @@ class Fitting:
         most = settings.n_gpu_layers if settings.n_gpu_layers > 0 else self._free.layers
         if self._on_gpus(self._measure(settings)):
             return settings
-        if self._free.expert_layers and not settings.cpu_expert_layers:
-            count = _first(
-                1,
-                self._free.expert_layers,
-                lambda count: self._fits_card(replace(settings, cpu_expert_layers=count)),
-            )
-            if count is not None:
-                return replace(settings, cpu_expert_layers=count)
+        without_experts = self._without_experts(settings)
+        if without_experts is not None and self._is_free(self._measure(without_experts)):
+            return without_experts
+        fewer = self._fewer_layers(settings, most)
+        if without_experts is None:
+            return fewer
+        return min((without_experts, fewer), key=lambda one: self._in_memory(self._measure(one)))
+
+    def _without_experts(self, settings: LoadSettings) -> LoadSettings | None:
+        """All layers on the cards, but for the experts that find no room there."""
+        if not self._free.expert_layers or settings.cpu_expert_layers:
+            return None
+        count = _first(
+            1,
+            self._free.expert_layers,
+            lambda count: self._fits_card(replace(settings, cpu_expert_layers=count)),
+        )
+        return None if count is None else replace(settings, cpu_expert_layers=count)
+
+    def _fewer_layers(self, settings: LoadSettings, most: int) -> LoadSettings:
         missing = _first(
             0, most, lambda count: self._fits_card(replace(settings, n_gpu_layers=most - count))
         )
