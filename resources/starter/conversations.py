@@ -19,7 +19,7 @@ UNRELATED, SUMS, CALCULATIONS = "unrelated", "sums", "calculations"
 MORE = "more"  # the label of what answers "tell me more"
 LARGEST_ADDEND = 99
 LARGEST_WORD = 20  # addends up to here are written in words as well
-SMALL_SHARE = 0.5  # of the sums have no larger addend
+SMALL_SHARE = 0.35  # of the sums have no larger addend
 TURNS = (1,) * 16 + (2,) * 5 + (3, 3, 4, 6)
 NO_NUMBERS: Mapping[str, str] = {}
 LONG_TURNS = (10, 16, 24, 30)
@@ -60,9 +60,9 @@ class Writer:
         special = {UNRELATED, SUMS, CALCULATIONS}
         self._topics = [topic for name, topic in corpus.topics.items() if name not in special]
         self._kinds: tuple[tuple[float, Callable[[], tuple[Turn, Topic | None]]], ...] = (
-            (0.50, self._about_hearth),
-            (0.32, self._unrelated),
-            (0.14, self._sum),
+            (0.42, self._about_hearth),
+            (0.33, self._unrelated),
+            (0.21, self._sum),
             (0.04, self._calculation),
         )
 
