@@ -53,11 +53,11 @@ class Facts:
     licence: str = ""
     description: str = ""
     features: frozenset[str] = frozenset()
-    working: int = 0  # bytes beside the weights when it is loaded as usual: KV cache, computing
     width: int = 0  # a model's embedding length, or that of the models a projector is for
     problem: str = ""  # why the file cannot be used
     is_final: bool = True  # else the file is being written
     is_readable: bool = True  # else the disk or its owner refused, which may pass
+    working: int = 0  # bytes beside the weights when it is loaded as usual: KV cache, computing
 
     def as_json(self) -> dict[str, Any]:
         """For the database; what is usual is left out."""
