@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import select
 import shutil
 import signal
 import subprocess
@@ -342,7 +343,8 @@ def _take_terminal() -> None:
 def _read_until(descriptor: int, text: str) -> str:
     seen = ""
     end = time.monotonic() + 30
-    while text not in seen and time.monotonic() < end:
-        seen += os.read(descriptor, 4096).decode("utf-8", "replace")
-    assert text in seen
+    while text not in seen and (rest := end - time.monotonic()) > 0:
+        if select.select([descriptor], [], [], rest)[0]:
+            seen += os.read(descriptor, 4096).decode("utf-8", "replace")
+    assert text in seen, seen[-300:]
     return seen

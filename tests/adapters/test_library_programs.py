@@ -213,15 +213,22 @@ def test_jan_s_file_that_is_gone_takes_no_others_along(disk: Disk) -> None:
     assert disk.only().name == "b"
 
 
+def make_deep(folder: Path, depth: int) -> None:
+    """So many folders in each other, one by one: pathlib's own way to make them recurses."""
+    for _ in range(depth):
+        folder /= "d"
+        folder.mkdir()
+
+
 def test_deep_folders_of_a_store_end_no_look(disk: Disk) -> None:
     depth = sys.getrecursionlimit() - 50
     store = OllamaStore(disk.home / ".ollama" / "models")
     weights = gguf_small.model(disk.base / "w.gguf", "W").read_bytes()
     store.manifest("registry.ollama.ai/library/w/1b", {"model": store.blob(weights)})
-    (store.folder / "manifests" / ("d/" * depth)).mkdir(parents=True)
+    make_deep(store.folder / "manifests", depth)
     cache = disk.home / ".cache" / "huggingface" / "hub"
     link = hub_file(cache, "a/b", "m.gguf", disk.base / "w.gguf")
-    (link.parent / ("d/" * depth)).mkdir(parents=True)
+    make_deep(link.parent, depth)
     assert len(disk.scan().models) == 2
 
 
