@@ -15,8 +15,9 @@ import importlib, pkgutil
 import tests.conftest  # which hides Qt
 import app
 
+left_out = {WITH_QT + EXTRA!r}
 names = [module.name for module in pkgutil.walk_packages(app.__path__, "app.", onerror=print)
-         if not module.name.startswith({WITH_QT + EXTRA!r}) and not module.name.endswith("__main__")]
+         if not module.name.startswith(left_out) and not module.name.endswith("__main__")]
 for name in names:
     importlib.import_module(name)
 print(len(names))
