@@ -17,6 +17,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from app.llm.discovery import launcher
 
         return launcher.run(given[1:])
+    if given[:1] == [processes.PROBE]:
+        from app.llm.runner import probing
+
+        return probing.run_child(given[1])
     options = parser.parse(given)
     if options.command == processes.PREFLIGHT:
         from app.llm.runner import preflight

@@ -18,6 +18,7 @@ from app.library.database import LibraryDatabase
 from app.library.downloads.queue import Downloads
 from app.library.hub.access import TOKEN_KEY, Access
 from app.library.hub.client import Hub
+from app.library.judging import Judging
 from app.library.trash import Trash
 from app.llm import wished
 from app.llm.discovery import binaries
@@ -25,7 +26,10 @@ from app.llm.discovery import service as discovery
 from app.llm.hosting import ServerHost
 from app.llm.manager import LLMManager
 from app.llm.optimizer.remembered import Remembered
+from app.llm.optimizer.room import NOTHING_RELEASED, Released
+from app.llm.optimizer.speed.rates_book import RatesBook
 from app.llm.optimizer.survey import Survey
+from app.llm.optimizer.tuning.kept import KeptTunings
 from app.llm.optimizer.wishes import Wishes
 from app.llm.plans_view import PlansView
 from app.llm.providers import kinds, local
@@ -37,9 +41,11 @@ from app.llm.providers.policies.rate_limit import RateLimited
 from app.llm.providers.policies.retry import Patience, Retrying
 from app.llm.registry import Registry
 from app.llm.runner.preflight import Preflight
+from app.llm.runner.probing import Probing
 from app.llm.runner.queued import QueuedRunner, create_engine, engine_build
 from app.llm.runner.worker import Worker
 from app.llm.setup import ProviderSetup
+from app.llm.speedometer import Speedometer
 from app.llm.usage import UsageLedger
 from app.paths import Paths
 from app.schema import Adapter, Endpoint, LoadPlan, ModelRef
@@ -54,15 +60,18 @@ class Core:
     settings: SettingsFile
     worker: Worker
     manager: LLMManager
+    speedometer: Speedometer
     starter: ModelRef | None  # the model that ships with Hearth
     setup: ProviderSetup
     usage: UsageLedger
     host: ServerHost
     adapters: dict[str, tuple[Adapter, ...]]  # by model path; they stand before the settings' own
     credentials: Credentials
+    survey: Survey
     plans: LocalPlans  # of the models in this process
     plans_view: PlansView  # the same for the window
     library: Library
+    judging: Judging  # of models, by this computer
     trash: Trash
     access: Access  # to Hugging Face
     hub: Hub
@@ -96,11 +105,18 @@ def build(paths: Paths) -> Core:
             settings.settings.models, model, lambda: survey.now().power.on_battery
         )
 
-    remembered = Remembered(paths.data / "plans.json", metadata.version("llama-cpp-python"))
-    plans = LocalPlans(survey, remembered, wishes)
-    here = local.LocalProvider(
-        runner, Preflight(paths.preflight), library.infos, plans, adapters, library.used
+    engine = metadata.version("llama-cpp-python")
+    remembered = Remembered(paths.data / "plans.json", engine)
+    tunings = KeptTunings(paths.data / "tuned.json", engine)
+    preflight = Preflight(paths.preflight)
+    book = RatesBook(
+        paths.data / "speeds.json",
+        engine,
+        Probing(lambda: preflight.extra_buffers).measure,
+        lambda: worker.is_busy,
     )
+    plans = LocalPlans(survey, remembered, wishes, tunings, book)
+    here = local.LocalProvider(runner, preflight, library.infos, plans, adapters, library.used)
     factory = ProviderFactory(
         kinds.makers(lock),
         kinds.added_makers,
@@ -120,30 +136,38 @@ def build(paths: Paths) -> Core:
 
     def planned(header: Header) -> LoadPlan | None:
         optimizes = settings.settings.models.optimize
-        return plans.made(Subject(header)) if optimizes else None
+        return plans.made(Subject.of(header)) if optimizes else None
 
-    host = ServerHost(paths.data / "servers", registry, planned)
+    host = ServerHost(paths.data / "servers", registry, planned, lambda: bool(plans.room().gpus))
 
     async def token() -> str:
         return await credentials.get(TOKEN_KEY)
 
     access = Access(lambda: settings.settings.hub, token, lock)
+    plans_view = PlansView(
+        survey, remembered, engine_build, lambda: settings.settings.models, adapters, plans
+    )
     return Core(
         paths=paths,
         settings=settings,
         worker=worker,
         manager=manager,
+        speedometer=Speedometer(manager),
         starter=starter.find(shipped),
         setup=setup,
         usage=usage,
         host=host,
         adapters=named,
         credentials=credentials,
+        survey=survey,
         plans=plans,
-        plans_view=PlansView(
-            survey, remembered, engine_build, lambda: settings.settings.models, adapters
-        ),
+        plans_view=plans_view,
         library=library,
+        judging=Judging(
+            survey,
+            lambda: wished.of_all(settings.settings.models, lambda: None),
+            lambda: _released(manager, plans_view),
+        ),
         trash=Trash(database),
         access=access,
         hub=Hub(access),
@@ -154,6 +178,14 @@ def build(paths: Paths) -> Core:
             speed_limit=settings.settings.hub.speed_limit,
         ),
     )
+
+
+def _released(manager: LLMManager, plans: PlansView) -> Released:
+    """What the model that is loaded in this process gives back before another one. May block."""
+    loaded = manager.state.loaded
+    if loaded is None or loaded.plan is None:
+        return NOTHING_RELEASED
+    return plans.open(loaded.info.ref, loaded).released
 
 
 def _dressed(provider: Provider, endpoint: Endpoint, settings: SettingsFile) -> Provider:
@@ -190,10 +222,12 @@ async def resolve(core: Core, text: str) -> ModelRef:
     ref = ModelRef.parse(text)
     is_local = ref is not None and ref.provider == local.NAME
     path = Path(ref.model if ref and is_local else text).expanduser()
-    if is_local or path.suffix.lower() == catalog.SUFFIX or path.exists():
+    if is_local or path.exists():
         return ModelRef(local.NAME, str(path.absolute()))
-    if ref is not None and _is_provider(core, ref.provider):
+    if ref is not None and _is_provider(core, ref.provider):  # its model may be called x.gguf
         return ref
+    if path.suffix.lower() == catalog.SUFFIX:
+        return ModelRef(local.NAME, str(path.absolute()))
     if _is_provider(core, text.removesuffix(":")):
         return await core.manager.default_model(text.removesuffix(":"))
     wanted = text.casefold()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-import weakref
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +107,7 @@ async def _library_services(core: Core, stack: AsyncExitStack) -> LibraryService
         pulls=pulls,
         renewals=Renewals(core.library.database),
         own_folder=core.paths.models,
+        judging=core.judging,
     )
 
 
@@ -133,7 +133,7 @@ class _Program:
         """Runs the event loop until the window is closed or a signal comes."""
         import asyncio
 
-        from app import log
+        from app import async_generators, log
         from app.event_loop import EventLoop
 
         with suppress(OSError):  # told by the banner, when the history is opened
@@ -144,14 +144,14 @@ class _Program:
         loop = EventLoop(self._application)
         asyncio.set_event_loop(loop)
         loop.set_exception_handler(self._unhandled)
-        generators = _follow_generators(loop)
+        generators = async_generators.follow(loop)
         try:
             with loop:
                 loop.run_until_complete(self._main(file, lock))
-                loop.run_until_complete(_close_generators(generators))
+                loop.run_until_complete(async_generators.close(generators))
                 loop.run_until_complete(loop.shutdown_default_executor())
         finally:
-            sys.set_asyncgen_hooks(None, None)
+            async_generators.follow_no_more()
             asyncio.set_event_loop(None)
             signals.stop()
             collector.stop()
@@ -190,6 +190,7 @@ class _Program:
             if lock.held:
                 await store.recover()
             core = cores.build(self._folders)
+            stack.enter_context(core.survey.ahead())  # the first load finds the facts
             thread = RunnerThread(core.worker, self._application)
             thread.start()
             stack.callback(thread.stop)
@@ -222,6 +223,7 @@ class _Program:
                 core.paths,
                 await _library_services(core, stack),
                 core.plans_view,
+                core.speedometer,
             )
             await self._serve(core, services, problem, file, stack, lock)
 
@@ -279,27 +281,3 @@ class _Program:
             self._hooks.handle(error)
         else:
             _LOG.error("the event loop says: %s", context.get("message"))
-
-
-Generators = weakref.WeakSet[AsyncGenerator[Any, Any]]
-
-
-def _follow_generators(loop: asyncio.AbstractEventLoop) -> Generators:
-    """Closes abandoned async generators, as asyncio's own loops do and qasync's does not."""
-    generators: Generators = weakref.WeakSet()
-
-    def finalise(generator: AsyncGenerator[Any, Any]) -> None:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(loop.create_task, _close(generator))
-
-    sys.set_asyncgen_hooks(firstiter=generators.add, finalizer=finalise)
-    return generators
-
-
-async def _close(generator: AsyncGenerator[Any, Any]) -> None:
-    await generator.aclose()
-
-
-async def _close_generators(generators: Generators) -> None:
-    for generator in tuple(generators):
-        await generator.aclose()

@@ -6,6 +6,7 @@ import os
 import sys
 
 PREFLIGHT = "preflight"  # the hidden command that tries a model file
+PROBE = "probe"  # the hidden command that measures what the processor reaches
 LAUNCH = "launch"  # the hidden command that becomes another program, which ends with Hearth
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,15 @@ def day(when: datetime, now: datetime) -> str:
     if days == 1:
         return "yesterday"
     return f"{days} days ago" if days < 14 else when.astimezone().date().isoformat()
+
+
+def full_day(iso: str) -> str:
+    """A day with its year, from 2026-01-31; whatever else is given stays as it is."""
+    try:
+        known = date.fromisoformat(iso)
+    except ValueError:
+        return iso
+    return f"{known.day} {known:%B} {known.year}"
 
 
 def rate(value: float) -> str:

@@ -66,10 +66,19 @@ def _command(name: str) -> Callable[[argparse.Namespace], int]:
         from app.cli import serve_status
 
         return serve_status.run
+    return _of_this_computer(name)
+
+
+def _of_this_computer(name: str) -> Callable[[argparse.Namespace], int]:
+    """Those that tell what this computer is good for."""
     if name == "plan":
         from app.cli import plan
 
         return plan.run
+    if name == "bench":
+        from app.cli import bench
+
+        return bench.run
     if name == "hardware":
         from app.cli import hardware
 

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app import paths, wording
+from app import gguf, paths, wording
 from app.cli import console, model_choice, session
 from app.cli.model_fetch import fetch
 from app.cli.parser import EXIT_DONE, EXIT_INTERRUPTED
-from app.errors import ApiError, UsageError
-from app.library import shelf
+from app.errors import ApiError, HearthError, UsageError
+from app.library.catalog import USABLE
 from app.library.describing import VERDICTS, judgement
+from app.library.downloads import placing
 from app.library.hub import environment
 from app.library.hub.access import TOKEN_KEY
 from app.library.hub.client import MAIN, Sort, Wanted
-from app.library.hub.verdict import Verdict, by_size
 from app.library.records import HubModel, Kind
 
 if TYPE_CHECKING:
     import argparse
 
     from app.core import Core
+    from app.gguf import Header
+    from app.library.hub.verdict import Judgement
     from app.library.records import Download, HubRepo
-    from app.schema import Hardware
 
+HEADER_SECONDS = 5.0  # for the beginning of a file, before its size has to tell
 SORTS = {
     "downloads": Sort.DOWNLOADS,
     "likes": Sort.LIKES,
@@ -62,7 +64,8 @@ def search(options: argparse.Namespace) -> int:
 def pull(options: argparse.Namespace) -> int:
     """Fetches a model, or goes on with one that was begun; with --list shows what there is."""
     if options.list:
-        _print_files(asyncio.run(_listed(options)), as_json=options.json)
+        models, judged = asyncio.run(_listed(options))
+        _print_files(models, judged, as_json=options.json)
         return EXIT_DONE
     try:
         download = asyncio.run(_pull(options))
@@ -103,10 +106,29 @@ async def _search(options: argparse.Namespace) -> Sequence[HubRepo]:
         )
 
 
-async def _listed(options: argparse.Namespace) -> Sequence[HubModel]:
+async def _listed(
+    options: argparse.Namespace,
+) -> tuple[Sequence[HubModel], Mapping[str, Judgement]]:
+    """The models of a repository, and by their first files whether they fit."""
     asked = model_choice.parse(options.repo)
     async with _opened(options) as core:
-        return await core.hub.models(asked.repo, options.revision or asked.revision or MAIN)
+        models = await core.hub.models(asked.repo, options.revision or asked.revision or MAIN)
+        judge = await asyncio.to_thread(core.judging.look)
+        first = next((model for model in models if model.kind is Kind.CHAT), None)
+        header = await _header(core, first)
+        usable = [model for model in models if model.kind in USABLE]
+        return models, {one.files[0].path: judge.offered(one, header) for one in usable}
+
+
+async def _header(core: Core, model: HubModel | None) -> Header | None:
+    """What the beginning of a file says; None where it cannot be read, so that its size tells."""
+    if model is None:
+        return None
+    try:
+        async with asyncio.timeout(HEADER_SECONDS):
+            return await core.hub.header(model)
+    except (HearthError, TimeoutError):  # what hinders the download, it says itself
+        return None
 
 
 async def _pull(options: argparse.Namespace) -> Download:
@@ -121,7 +143,7 @@ async def _pull(options: argparse.Namespace) -> Download:
         model = model_choice.choose(found.models, options.file or asked.wanted, asked.repo)
         folder = _folder(core)
         console.say(f"{model.name}, {wording.size(model.size)}, to {folder}")
-        _warn(model)
+        await _tell(core, model, folder)
         try:
             return await fetch(core, model, folder)
         except ApiError as error:
@@ -136,37 +158,47 @@ def _folder(core: Core) -> Path:
     return chosen if chosen.is_absolute() else core.paths.models
 
 
-def _warn(model: HubModel) -> None:
-    """Says before the download what would disappoint after it."""
-    if model.kind not in (Kind.CHAT, Kind.EMBEDDING):
+async def _tell(core: Core, model: HubModel, folder: Path) -> None:
+    """Says before the download whether the model fits, by its own header."""
+    if model.kind not in USABLE:
         console.say(f"This file is no model by itself, but: {model.kind}.")
         return
-    judged = by_size(model.size, shelf.computer())
-    if judged.verdict in (Verdict.NEVER, Verdict.CROWDED):
-        console.say(judgement(judged))
+    here = next((one[0] for one in placing.candidates(folder, model) if one[0].is_file()), None)
+    header = await (_header(core, model) if here is None else asyncio.to_thread(_read, here))
+    judge = await asyncio.to_thread(core.judging.look)
+    console.say(judgement(judge.own(model, header)))
 
 
-def _print_files(models: Sequence[HubModel], *, as_json: bool) -> None:
-    computer = shelf.computer()
+def _read(file: Path) -> Header | None:
+    """As `_header`, of a file that was fetched before."""
+    try:
+        return gguf.read(file)
+    except HearthError:
+        return None
+
+
+def _print_files(
+    models: Sequence[HubModel], judged: Mapping[str, Judgement], *, as_json: bool
+) -> None:
     labels = model_choice.labels(models)
     if as_json:
         pairs = zip(models, labels, strict=True)
-        console.print_json([_model(model, label, computer) for model, label in pairs])
+        console.print_json([_model(*pair, judged.get(pair[0].files[0].path)) for pair in pairs])
         return
     if not models:
         console.say("There is no model in the GGUF format.")
     for model, label in zip(models, labels, strict=True):
-        is_model = model.kind in (Kind.CHAT, Kind.EMBEDDING)
+        found = judged.get(model.files[0].path)
         facts = (
             model.quantisation,
             wording.size(model.size),
             f"{len(model.files)} parts" if len(model.files) > 1 else "",
-            VERDICTS[shelf.fit(model.size, computer)] if is_model else model.kind,
+            VERDICTS[found.verdict] if found is not None else model.kind,
         )
         print(f"{label}\t{' · '.join(filter(None, facts))}")
 
 
-def _model(model: HubModel, label: str, computer: Hardware) -> dict[str, Any]:
+def _model(model: HubModel, label: str, judged: Judgement | None) -> dict[str, Any]:
     return {
         "name": label,
         "repo": model.repo,
@@ -175,7 +207,7 @@ def _model(model: HubModel, label: str, computer: Hardware) -> dict[str, Any]:
         "size": model.size,
         "quantisation": model.quantisation,
         "kind": model.kind,
-        "fits": shelf.fit(model.size, computer),
+        "fits": judged.verdict if judged is not None else None,
     }
 
 

@@ -13,17 +13,20 @@ from app import gguf, paths
 from app.cli import console, model_names, models, session
 from app.cli.parser import EXIT_DONE
 from app.errors import ModelFileError, NoModel
-from app.library import catalog, describing, details, finding, grouping, shelf
+from app.library import catalog, describing, details, finding, grouping
 from app.library.absent import AWAY
 from app.library.facts import read as read_facts
+from app.library.hub.verdict import Judgement, by_header
 from app.library.records import LibraryModel, Presence
 from app.library.stores import names
 from app.library.stores.store import Look, has_file
+from app.llm.providers.local_plans import Subject
 from app.schema import ModelRef
 
 if TYPE_CHECKING:
     import argparse
 
+    from app.library.catalog import Library
     from app.schema import ModelInfo
 
 FOLDER = "Lies in"  # among those facts; the paths say it too
@@ -32,8 +35,9 @@ Texts = Sequence[tuple[str, Path]]
 
 def show(options: argparse.Namespace) -> int:
     """Prints what is known of a file, of a model of the library, or of a server's model."""
+    core = cores.build(paths.find(options.home))
     try:
-        model, texts = _find(options)
+        model, texts = _find(core.library, options)
     except NoModel:
         if (elsewhere := asyncio.run(_on_server(options))) is None:
             raise
@@ -47,20 +51,27 @@ def show(options: argparse.Namespace) -> int:
         )
     parts = model.files if model.presence is Presence.HERE else ()
     known = details.read(model.path, texts, parts)
+    judged = _judged(core, model) if catalog.can_be_loaded(model) else None
     if options.json:
-        console.print_json(_as_json(model, known))
+        console.print_json(_as_json(core, model, known, judged))
     else:
-        _print(model, known)
+        _print(model, known, judged)
     return EXIT_DONE
 
 
-def _find(options: argparse.Namespace) -> tuple[LibraryModel, Texts]:
+def _judged(core: cores.Core, model: LibraryModel) -> Judgement:
+    """Whether it fits, as the person wishes it to be loaded. Raises ModelFileError."""
+    header = gguf.read(model.path)
+    wishes = core.plans.wishes(Subject.of(header))
+    return by_header(header, model.size, core.survey.now(), wishes)
+
+
+def _find(library: Library, options: argparse.Namespace) -> tuple[LibraryModel, Texts]:
     """The model, and the files in which its program keeps more about it.
 
     A file that is not in the library is read as it is.
     """
     path = model_names.path_of(options.model)
-    library = cores.build(paths.find(options.home)).library
     try:
         model = model_names.find(library.scan().models, options.model)
     except NoModel:
@@ -109,13 +120,12 @@ def _show_server(model: ModelInfo, *, as_json: bool) -> None:
     _print_pairs([(name.replace("_", " ").capitalize(), value) for name, value in words.items()])
 
 
-def _print(model: LibraryModel, known: details.Details) -> None:
-    fit = models.fit(model, shelf.computer())
+def _print(model: LibraryModel, known: details.Details, judged: Judgement | None) -> None:
     now = datetime.now().astimezone()
     _print_pairs(
         [
             ("Name", model.name),
-            *(pair for pair in describing.lines(model, fit, now) if pair[0] != FOLDER),
+            *(pair for pair in describing.lines(model, judged, now) if pair[0] != FOLDER),
             *(("Path", names.shown(file)) for file in model.files),
             ("GGUF version", str(known.version)),
             ("Tensors", _tensors(known)),
@@ -139,10 +149,14 @@ def _print_pairs(pairs: Sequence[tuple[str, str]]) -> None:
         print(f"{name:{width}}  {names.shown(value)}")
 
 
-def _as_json(model: LibraryModel, known: details.Details) -> dict[str, Any]:
+def _as_json(
+    core: cores.Core, model: LibraryModel, known: details.Details, judged: Judgement | None
+) -> dict[str, Any]:
     header = gguf.read(model.path)
+    fits = {"fits": judged.verdict, "needs": _needs(judged)} if judged else {}
     return {
-        **models.as_json(model, shelf.computer()),
+        **models.as_json(model, core.survey.now()),
+        **fits,
         "has_chat_template": bool(header.chat_template),
         "gguf_version": known.version,
         "tensors": known.tensors,
@@ -150,6 +164,11 @@ def _as_json(model: LibraryModel, known: details.Details) -> dict[str, Any]:
         "metadata": {key: _plain(value) for key, value in header.metadata.items()},
         "texts": dict(known.texts),
     }
+
+
+def _needs(judged: Judgement) -> dict[str, int]:
+    """Bytes that it takes, of them on graphics cards, and the tokens of its context."""
+    return {"memory": judged.needed, "on_card": judged.on_gpu, "context": judged.context}
 
 
 def _plain(value: gguf.Value) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from app import paths, wording
 from app.cli import console, session
 from app.cli.parser import EXIT_DONE
-from app.library import catalog, describing, shelf
+from app.library import catalog, describing, verdicts
 from app.library.stores import names
 from app.llm.providers import local
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from app.library.records import LibraryModel, Snapshot
-    from app.schema import Hardware, ModelInfo
+    from app.library.verdicts import Fit
+    from app.llm.optimizer.machine.records import Computer
+    from app.schema import ModelInfo
 
 
 def run(options: argparse.Namespace) -> int:
@@ -49,8 +51,7 @@ def _action(name: str) -> Callable[[argparse.Namespace], int]:
 
 def show_list(options: argparse.Namespace) -> int:
     """Lists the library, also what cannot be used now, and behind it the models of servers."""
-    snapshot, elsewhere, folder = asyncio.run(_read(options))
-    computer = shelf.computer()
+    snapshot, elsewhere, computer, folder = asyncio.run(_read(options))
     if options.json:
         here = [as_json(model, computer) for model in snapshot.models]
         console.print_json([*here, *map(server_json, elsewhere)])
@@ -67,7 +68,10 @@ def show_list(options: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
-async def _read(options: argparse.Namespace) -> tuple[Snapshot, Sequence[ModelInfo], str]:
+async def _read(
+    options: argparse.Namespace,
+) -> tuple[Snapshot, Sequence[ModelInfo], Computer, str]:
+    """The models here and on servers, this computer, and the folder for models."""
     async with session.opened(paths.find(options.home)) as core:
         try:
             if core.settings.settings.providers.discover:
@@ -75,7 +79,8 @@ async def _read(options: argparse.Namespace) -> tuple[Snapshot, Sequence[ModelIn
             # Looked at before the manager asks, who would not wait for a first look at a slow disk.
             snapshot = await asyncio.to_thread(core.library.scan)
             models = await core.manager.models()
-            return snapshot, on_servers(models), names.shown(core.paths.models)
+            computer = await asyncio.to_thread(core.survey.now)
+            return snapshot, on_servers(models), computer, names.shown(core.paths.models)
         finally:
             core.library.close()  # a look that goes on ends early when the person stops it
 
@@ -85,12 +90,12 @@ def on_servers(models: Sequence[ModelInfo]) -> list[ModelInfo]:
     return [model for model in models if model.ref.provider != local.NAME]
 
 
-def fit(model: LibraryModel, computer: Hardware) -> shelf.Fit | None:
+def fit(model: LibraryModel, computer: Computer) -> Fit | None:
     """Whether a model fits this computer, or None for what is not loaded by itself."""
-    return shelf.fits(model, computer) if model.kind in catalog.USABLE else None
+    return verdicts.of_model(model, computer) if model.kind in catalog.USABLE else None
 
 
-def _line(model: LibraryModel, computer: Hardware) -> str:
+def _line(model: LibraryModel, computer: Computer) -> str:
     """Name, facts and path, with tabs between them."""
     state = describing.state(model, fit(model, computer))
     more = describing.more(model, datetime.now().astimezone())
@@ -135,7 +140,7 @@ def server_json(info: ModelInfo) -> dict[str, Any]:
     }
 
 
-def as_json(model: LibraryModel, computer: Hardware) -> dict[str, Any]:
+def as_json(model: LibraryModel, computer: Computer) -> dict[str, Any]:
     """All that is known of a model of the library; times are in ISO 8601, sizes in bytes."""
     source, fits = model.source, fit(model, computer)
     return {

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import argparse
 
     from app.llm.optimizer.memory import DeviceUse, Estimate
+    from app.llm.trials import Speed
     from app.schema import LoadPlan
 
 
@@ -36,14 +37,16 @@ async def _run(options: argparse.Namespace, wishes: Wishes) -> int:
     async with session.opened(paths.find(options.home)) as core:
         header = gguf.read(Path(await _file(core, options.model)))
         kept = core.settings.settings.models.adapters_of(str(header.path))
-        subject = Subject(header, tuple((one, gguf.read_adapter(one.path, header)) for one in kept))
+        subject = Subject.of(header, kept)
         wishes = _over(core.plans.wishes(subject), wishes)
         made = await asyncio.to_thread(lambda: core.plans.made(subject, wishes=wishes))
         estimate, free = core.plans.estimate(subject, made), core.plans.room().free
+        speed = await asyncio.to_thread(core.plans.predicted, subject, made)
     if options.json:
-        console.print_json(_as_json(header, made, estimate, free))
+        told = _as_json(header, made, estimate, free)
+        console.print_json({**told, "speed": dataclasses.asdict(speed)})
     else:
-        for line in _lines(header, made, estimate, free):
+        for line in _lines(header, made, estimate, free, speed):
             print(line)
     return EXIT_DONE
 
@@ -90,7 +93,9 @@ async def _file(core: cores.Core, text: str) -> str:
     return ref.model
 
 
-def _lines(header: gguf.Header, made: LoadPlan, estimate: Estimate, free: int) -> Iterator[str]:
+def _lines(
+    header: gguf.Header, made: LoadPlan, estimate: Estimate, free: int, speed: Speed
+) -> Iterator[str]:
     about = (header.name, header.quantisation, wording.size(header.file_size))
     yield ", ".join(filter(None, about))
     rows = [(TITLES[reason.choice], reason.sentence) for reason in made.reasons]
@@ -98,6 +103,9 @@ def _lines(header: gguf.Header, made: LoadPlan, estimate: Estimate, free: int) -
     roughly = "about " if estimate.is_rough else ""
     total = f"{roughly}{wording.size(estimate.total)}; {wording.size(free)} are free"
     rows.append(("memory in all", total))
+    if speed.generation is not None:
+        reading = f", {wording.rate(speed.prompt)} reading a prompt" if speed.prompt else ""
+        rows.append(("speed", f"about {wording.rate(speed.generation)} writing{reading}"))
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         yield f"{name:{width}}  {value}"

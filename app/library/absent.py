@@ -11,11 +11,11 @@ from typing import Any
 from app.library.database import LibraryDatabase, Row, Table
 from app.library.records import Kind, LibraryModel, Presence, Source
 from app.library.stores.store import Look
+from app.llm.optimizer.needs import Needs
 
 AWAY = "Its drive or folder is not there now."
 KEPT = (
-    "name", "size", "architecture", "parameters", "quantisation", "trained_context", "working",
-    "licence",
+    "name", "size", "architecture", "parameters", "quantisation", "trained_context", "licence",
     "description", "program", "modified",
 )  # fmt: skip
 
@@ -118,6 +118,7 @@ def _remembered(model: LibraryModel) -> dict[str, Any]:
         "features": sorted(model.features),
         "files": [os.fsencode(file).hex() for file in model.files],
         "source": dataclasses.astuple(model.source) if model.source else None,
+        "taken": dataclasses.astuple(model.taken) if model.taken else None,
     }
 
 
@@ -130,6 +131,9 @@ def _restored(path: Path, values: dict[str, Any]) -> LibraryModel | None:
             kind=Kind(values["kind"]),
             features=frozenset(values["features"]),
             source=Source(*values["source"]) if values["source"] else None,
+            taken=Needs(*map(int, taken))
+            if (taken := values.get("taken"))
+            else None,  # else an older entry
             presence=Presence.AWAY,
             problem=AWAY,
             **{name: values[name] for name in KEPT},

@@ -126,11 +126,6 @@ class Library:
         except (OSError, TypeError):
             return None
 
-    def forget(self, model: LibraryModel) -> None:
-        """Leaves out a model that is away, until it is found again."""
-        with self._scanning:
-            self._memory.forget(model.path)
-
     def close(self) -> None:
         """Has a look that is going on end early, and all later ones."""
         self._is_closed.set()

@@ -13,10 +13,11 @@ from app.errors import ModelFileError
 from app.library.records import Kind
 from app.library.stores import names
 from app.llm.optimizer import needs, purpose
+from app.llm.optimizer.needs import Needs
 
 LONGEST_NAME, LONGEST_TEXT = 200, 2_000  # characters
 LOADED = (Kind.CHAT, Kind.EMBEDDING)  # by themselves
-VERSION = 3  # of how facts are drawn from a header
+VERSION = 4  # of how facts are drawn from a header
 EMBEDDING_POOLING = (1, 2, 3)  # mean, CLS, last; llama.h, enum llama_pooling_type
 # Models of other programs (stable-diffusion.cpp, whisper.cpp), and helpers of language models.
 OTHER_ARCHITECTURES = frozenset((
@@ -57,22 +58,26 @@ class Facts:
     problem: str = ""  # why the file cannot be used
     is_final: bool = True  # else the file is being written
     is_readable: bool = True  # else the disk or its owner refused, which may pass
-    working: int = 0  # bytes beside the weights when it is loaded as usual: KV cache, computing
+    taken: Needs | None = None  # when it is loaded, beside the bytes of the file
 
     def as_json(self) -> dict[str, Any]:
         """For the database; what is usual is left out."""
-        return {
-            field.name: sorted(value) if field.name == "features" else value
+        known = {
+            field.name: value
             for field in dataclasses.fields(self)
             if (value := getattr(self, field.name)) != field.default
         }
+        if self.taken is not None:
+            known["taken"] = dataclasses.astuple(self.taken)
+        return {**known, "features": sorted(self.features)} if self.features else known
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Facts:
         """The inverse of `as_json`. Raises ValueError and TypeError on other values."""
         kind = Kind(values.get("kind", Kind.CHAT))
         features = frozenset(values.get("features", ()))
-        return cls(**{**values, "kind": kind, "features": features})
+        taken = Needs(*map(int, values["taken"])) if "taken" in values else None
+        return cls(**{**values, "kind": kind, "features": features, "taken": taken})
 
 
 def read(path: Path) -> Facts:
@@ -98,14 +103,9 @@ def of(header: gguf.Header) -> Facts:
         licence=_licence(header),
         description=one_line(header.text("general.description"), LONGEST_TEXT),
         features=features_of(header, kind),
-        working=_working(header) if kind in LOADED else 0,
         width=_width(header, kind),
+        taken=needs.of(header).of_file(-header.file_size) if kind in LOADED else None,
     )
-
-
-def _working(header: gguf.Header) -> int:
-    estimate = needs.estimated(header)
-    return estimate.total - estimate.weights
 
 
 def kind_of(header: gguf.Header) -> Kind:

@@ -113,7 +113,6 @@ def model(group: Group, facts: dict[Path, Facts]) -> LibraryModel:
         parameters=sum(each.parameters for each in known),
         quantisation=next((each.quantisation for each in known if each.quantisation), ""),
         trained_context=first.trained_context,
-        working=first.working,
         licence=first.licence or one_line(file.licence),
         description=first.description,
         features=first.features,
@@ -124,6 +123,7 @@ def model(group: Group, facts: dict[Path, Facts]) -> LibraryModel:
         modified=max(each.modified for each in group.files),
         is_shipped=file.is_shipped,
         other_names=file.other_names,
+        taken=first.taken,
     )
 
 

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from app.library import shelf
+from app.library import verdicts
 from app.library.records import Kind, LibraryModel, Presence
-from app.library.shelf import Fit
+from app.library.verdicts import Fit
 
 if TYPE_CHECKING:
-    from app.schema import Hardware
+    from app.llm.optimizer.machine.records import Computer
 
 LONGEST = 400  # characters of a text that are looked at for its place
 NUMBER = re.compile(r"(\d+)")
@@ -55,7 +55,7 @@ def arranged(
     feature: str = "",
     program: str | None = None,
     presence: Presence | None = None,
-    fits: Hardware | None = None,
+    fits: Computer | None = None,
     order: Order = Order.NAME,
     is_reversed: bool = False,
 ) -> list[LibraryModel]:
@@ -72,7 +72,7 @@ def arranged(
         and (not feature or feature in model.features)
         and (program is None or model.program == program)
         and (presence is None or model.presence is presence)
-        and (fits is None or shelf.fits(model, fits) is not Fit.NEVER)
+        and (fits is None or verdicts.of_model(model, fits) is not Fit.NEVER)
         and (not wanted or _has(model, wanted))
     ]
     shown.sort(

@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.llm.optimizer.needs import Needs
 
 
 class Kind(StrEnum):
@@ -51,7 +55,6 @@ class LibraryModel:
     parameters: int = 0
     quantisation: str = ""
     trained_context: int = 0  # tokens; 0 is not known
-    working: int = 0  # bytes that it takes beside its weights; 0 is not known
     licence: str = ""
     description: str = ""
     # Of: template, tools, thinking, vision, hearing, embedding.
@@ -65,6 +68,7 @@ class LibraryModel:
     modified: float = 0.0  # of the newest part, seconds since the epoch
     is_shipped: bool = False  # with Hearth
     other_names: tuple[str, ...] = ()  # that its program has for the same file
+    taken: Needs | None = None  # when it is loaded, beside the bytes of its files; None: not known
 
     @property
     def is_foreign(self) -> bool:

@@ -1,38 +1,33 @@
-"""Models worth having, and whether a model of some size fits this computer and runs well on it."""
+"""Models worth having, in the order in which they suit this computer."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.library.records import HubModel, Kind, LibraryModel
+from app.library import verdicts
+from app.library.records import HubModel, Kind
+from app.library.verdicts import Fit
 from app.llm.optimizer import hardware
 
 if TYPE_CHECKING:
+    from app.llm.optimizer.room import Room
     from app.schema import Hardware
 
 HUB = "https://huggingface.co/"
 GB, BILLION = 1e9, 1e9
-# Beside the weights: context, compute buffers, and the rest of what is open. A rule of thumb; the
-# exact need is known from the file's header, before the file is loaded.
-ROOM_SHARE, ROOM = 0.1, 1_000_000_000  # of the file, and bytes
-# A processor reads the weights that a token uses once for each token, so that its memory's speed
-# is the limit: two channels give about 30 GB a second, and one core can draw about 10 of them.
-BANDWIDTH, BANDWIDTH_OF_CORE = 30e9, 10e9  # bytes per second
+# The weights that a token uses are read once for each token, so that the memory's speed is the
+# limit: two channels give about 30 GB a second, of which one core can draw about 10. The memory of
+# a plain graphics card gives about 150.
+BANDWIDTH, BANDWIDTH_OF_CORE, BANDWIDTH_OF_CARD = 30e9, 10e9, 150e9  # bytes per second
+USUAL_CORES = 4  # where they are not known
 READING_SPEED = 5.0  # tokens per second, as fast as one reads
-
-
-class Fit(StrEnum):
-    """Whether a model fits into memory."""
-
-    NOW = "now"  # into what is free at the moment
-    CROWDED = "crowded"  # only when other programs are closed
-    NEVER = "never"  # it is too large for this computer
+FREE = (Fit.NOW, Fit.PARTLY)  # as it should be loaded, into what is free
+LATER = (Fit.REDUCED, Fit.CROWDED, Fit.NEVER)  # in the order in which to consider them
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +73,7 @@ class ShelfModel:
 
 
 def computer() -> Hardware:
-    """The facts about this computer, as they are now."""
+    """The facts about this computer that cost little to read, as they are now."""
     return hardware.detect()
 
 
@@ -122,72 +117,58 @@ def _choice(file: Mapping[str, Any]) -> Choice:
     return Choice(file["quantisation"], size, file["file"], file.get("computed", False))
 
 
-def memory_for(size: int) -> int:
-    """The memory in bytes that a model file of `size` bytes takes in use, by a rule of thumb."""
-    return round(size * (1 + ROOM_SHARE) + ROOM)
+def speed(model: ShelfModel, space: Room, cores: int) -> float:
+    """A guess at the tokens per second that it writes: a rule of thumb.
 
-
-def fit(size: int, facts: Hardware) -> Fit:
-    """Whether a model file of `size` bytes fits this computer."""
-    return _fit_of(memory_for(size), facts)
-
-
-def _fit_of(needed: int, facts: Hardware) -> Fit:
-    if needed <= facts.available_memory:
-        return Fit.NOW
-    return Fit.CROWDED if needed <= facts.total_memory else Fit.NEVER
-
-
-def fits(model: LibraryModel, facts: Hardware) -> Fit:
-    """Whether a model of the library fits: by the optimizer, where its header was read."""
-    if not model.working:
-        return fit(model.size, facts)
-    return _fit_of(model.size + model.working, facts)
-
-
-def largest(facts: Hardware) -> int:
-    """The size in bytes of the largest file that fits this computer, when nothing else is open."""
-    return max(0, round((facts.total_memory - ROOM) / (1 + ROOM_SHARE)))
-
-
-def speed(model: ShelfModel, facts: Hardware) -> float:
-    """A guess at the tokens per second that it writes on the processor: a rule of thumb."""
+    Args:
+        model: in the quantisation that is meant.
+        space: the memory that is free.
+        cores: of the processor.
+    """
     share = model.active / model.parameters if model.parameters else 1.0
-    return min(BANDWIDTH, facts.physical_cores * BANDWIDTH_OF_CORE) / max(1, model.size * share)
+    bandwidth = min(BANDWIDTH, cores * BANDWIDTH_OF_CORE)
+    if space.gpus and not space.is_unified and _fit(model, space) is Fit.NOW:
+        bandwidth = BANDWIDTH_OF_CARD
+    return bandwidth / max(1, model.size * share)
 
 
-def runs_well(model: ShelfModel, facts: Hardware) -> bool:
+def runs_well(model: ShelfModel, space: Room, cores: int) -> bool:
     """Whether it writes at least as fast as one reads, by that guess."""
-    return speed(model, facts) >= READING_SPEED
+    return speed(model, space, cores) >= READING_SPEED
 
 
-def best_choice(model: ShelfModel, facts: Hardware) -> ShelfModel:
+def best_choice(model: ShelfModel, space: Room, cores: int) -> ShelfModel:
     """The model in the quantisation that suits this computer.
 
     That is the finest which fits into the free memory and runs well; where none does both, the
     smallest, which is the fastest and fits first.
     """
     choices = [model.with_choice(choice) for choice in model.choices] or [model]
-    good = [one for one in choices if _fit(one, facts) is Fit.NOW and runs_well(one, facts)]
+    fitting = [one for one in choices if _fit(one, space) in FREE]
+    good = [one for one in fitting if runs_well(one, space, cores)]
     return good[-1] if good else choices[0]
 
 
-def by_fit(models: Iterable[ShelfModel], facts: Hardware) -> list[tuple[ShelfModel, Fit]]:
+def by_fit(
+    models: Iterable[ShelfModel], space: Room, cores: int | None = None
+) -> list[tuple[ShelfModel, Fit]]:
     """Each model as it suits this computer, in the order in which to consider them.
 
     First those that fit and run well, the most capable on top; then those that fit and are slow,
-    the fastest on top; then what fits when other programs are closed, and what never does, small
-    ones first.
+    the fastest on top; then what fits with a smaller context, what fits when other programs are
+    closed, and what never does, small ones first.
     """
-    judged = [(one, _fit(one, facts)) for one in (best_choice(model, facts) for model in models)]
+    cores = cores or USUAL_CORES
+    chosen = [best_choice(model, space, cores) for model in models]
+    judged = [(one, _fit(one, space)) for one in chosen]
 
     def place(each: tuple[ShelfModel, Fit]) -> tuple[int, float]:
         model, fits = each
-        if fits is Fit.NOW:
-            if runs_well(model, facts):
+        if fits in FREE:
+            if runs_well(model, space, cores):
                 return 0, -model.parameters
-            return 1, -speed(model, facts)
-        return (2 if fits is Fit.CROWDED else 3), model.size
+            return 1, -speed(model, space, cores)
+        return LATER.index(fits) + 2, model.size
 
     return sorted(judged, key=place)
 
@@ -201,17 +182,10 @@ def offered(model: ShelfModel, files: Iterable[HubModel]) -> HubModel | None:
     )
 
 
-def offered_projector(model: ShelfModel, files: Iterable[HubModel]) -> HubModel | None:
-    """The file with which a recommended model sees, or None where it needs or has none."""
-    able = [one for one in files if one.kind is Kind.PROJECTOR and model.projector]
-    named = [one for one in able if _matches(one, model.projector)]
-    return next(iter(named or able), None)
-
-
 def _matches(model: HubModel, pattern: str) -> bool:
     name = model.files[0].path.rpartition("/")[2]
     return fnmatchcase(name.lower(), pattern.lower())
 
 
-def _fit(model: ShelfModel, facts: Hardware) -> Fit:
-    return fit(model.size + model.projector_size, facts)
+def _fit(model: ShelfModel, space: Room) -> Fit:
+    return verdicts.of_needs(verdicts.by_rule(model.size + model.projector_size), space)

@@ -7,13 +7,13 @@ then, is the disk gone through. That works on every kind of drive.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 
 from app.library.catalog import Library
 from app.library.records import Snapshot
 from app.library.stores.store import time_of
+from app.lookout import Lookout
 
 SECONDS = 3.0  # between two looks
 THOROUGH_SECONDS = 30.0  # between two that go through the disk, whatever the folders' times say
@@ -39,47 +39,35 @@ class LibraryWatcher:
         self._thorough_seconds = thorough_seconds
         self._told: Snapshot | None = None
         self._next_thorough = 0.0
-        self._hurry = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._lookout = Lookout("watch the models on this disk", self._look)
 
     def start(self) -> None:
         """Begins to watch; the first look is taken at once."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._watch(), name="watch the models on this disk")
+        self._lookout.start()
 
     def hurry(self) -> None:
         """Goes through the disk at once, as after a change of the settings or a download."""
-        self._hurry.set()
+        self._lookout.hurry()
 
     async def aclose(self) -> None:
         """Ends the watch; raises what may have ended it before."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
-            if not task.cancelled():
-                task.result()
+        await self._lookout.aclose()
 
-    async def _watch(self) -> None:
-        while True:
-            is_hurried = self._hurry.is_set()
-            self._hurry.clear()
-            began = time.monotonic()
-            is_thorough = is_hurried or began >= self._next_thorough
-            snapshot = await asyncio.to_thread(self._look, is_thorough=is_thorough)
-            rest = min(REST * (time.monotonic() - began), LONGEST_REST)
-            if is_thorough:
-                self._next_thorough = began + max(self._thorough_seconds, rest)
-            if snapshot is not None and snapshot != self._told:
-                self._told = snapshot
-                self._on_change(snapshot)
-            # The first look may take long, and the next one does not.
-            pause = self._seconds if snapshot is not None else max(self._seconds, rest)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._hurry.wait()
+    async def _look(self, *, hurried: bool) -> float:
+        """Tells what has changed; returns the pause before the next look, in seconds."""
+        began = time.monotonic()
+        is_thorough = hurried or began >= self._next_thorough
+        snapshot = await asyncio.to_thread(self._scan, is_thorough=is_thorough)
+        rest = min(REST * (time.monotonic() - began), LONGEST_REST)
+        if is_thorough:
+            self._next_thorough = began + max(self._thorough_seconds, rest)
+        if snapshot is not None and snapshot != self._told:
+            self._told = snapshot
+            self._on_change(snapshot)
+        # The first look may take long, and the next one does not.
+        return self._seconds if snapshot is not None else max(self._seconds, rest)
 
-    def _look(self, *, is_thorough: bool) -> Snapshot | None:
+    def _scan(self, *, is_thorough: bool) -> Snapshot | None:
         if is_thorough or has_changed(self._library):
             return self._library.scan()
         return None

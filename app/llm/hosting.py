@@ -11,6 +11,7 @@ from pathlib import Path
 from app import gguf
 from app.errors import ApiError, HearthError
 from app.llm.discovery import records
+from app.llm.discovery.launch_commands import NO_SETTINGS, ServerSettings
 from app.llm.discovery.server_process import ServerProcess
 from app.llm.registry import Registry
 from app.schema import Endpoint, InstalledServer, LoadPlan
@@ -34,16 +35,21 @@ class ServerHost:
     """Owns the processes; each is a provider while it runs."""
 
     def __init__(
-        self, folder: Path, registry: Registry, planned: MakePlan = lambda _header: None
+        self,
+        folder: Path,
+        registry: Registry,
+        planned: MakePlan = lambda _header: None,
+        has_card: Callable[[], bool] = lambda: False,
     ) -> None:
         """`folder` keeps the logs, and what is to be known after a crash.
 
-        `planned` gives the plan for a model file, None where the server is to choose; it may block
-        and raise ModelError.
+        `planned` gives the plan for a model file, None where the server is to choose; it may raise
+        ModelError. `has_card` tells whether the plan counts on a graphics card. Both may block.
         """
         self._folder = folder
         self._registry = registry
         self._planned = planned
+        self._has_card = has_card
         self._servers: dict[str, ServerProcess] = {}
         self._on_crash: list[Callable[[HearthError], None]] = []
         self._clearing: set[asyncio.Task[None]] = set()  # up behind servers that crashed
@@ -70,7 +76,7 @@ class ServerHost:
         server = ServerProcess(installed, self._folder, crashed, name)
         self._servers[name] = server
         try:
-            url = await server.start(model_path, **wanted)
+            url = await server.start(model_path, wanted=wanted)
         except BaseException:
             self._servers.pop(name, None)
             raise
@@ -130,16 +136,16 @@ class ServerHost:
         """Stops all servers of this run."""
         await asyncio.gather(*(self.stop(name) for name in tuple(self._servers)), *self._clearing)
 
-    def _plan(self, model_path: str) -> dict[str, int]:
-        """What a server is told, by name; nothing leaves all to it."""
+    def _plan(self, model_path: str) -> ServerSettings:
+        """What a server is told."""
         if not model_path.lower().endswith(".gguf"):
-            return {}
-        made = self._planned(gguf.read(Path(model_path)))
+            return NO_SETTINGS
+        header = gguf.read(Path(model_path))
+        made = self._planned(header)
         if made is None:
-            return {}
-        told = {"context": made.n_ctx, "threads": made.n_threads}
+            return NO_SETTINGS
         # Without a card that Hearth can use, the server's own build may have one that it can.
-        return told | ({"gpu_layers": made.n_gpu_layers} if made.n_gpu_layers > 0 else {})
+        return settings_of(made, header, has_card=self._has_card())
 
     def _crashed(self, name: str, title: str, code: int, lines: Sequence[str]) -> None:
         self._servers.pop(name, None)
@@ -156,3 +162,29 @@ class ServerHost:
         _LOG.info("%s", error)
         for listener in tuple(self._on_crash):
             listener(error)
+
+
+def settings_of(made: LoadPlan, header: gguf.Header, *, has_card: bool) -> ServerSettings:
+    """What a plan says, in a server's terms.
+
+    Whether weights are mapped or read is left to it: a file that changes under a map ends the
+    server and not Hearth. Where there is no card, so are the layers on one.
+    """
+    layers = made.n_gpu_layers
+    if layers < 0:  # all; a number is understood by every version
+        layers = header.shape("block_count") + 1
+    return ServerSettings(
+        context=made.n_ctx,
+        threads=made.n_threads,
+        threads_batch=made.n_threads_batch,
+        gpu_layers=layers if has_card else -1,
+        tensor_split=made.tensor_split if has_card else (),
+        cpu_expert_layers=made.cpu_expert_layers if has_card else 0,
+        type_k=made.type_k,
+        type_v=made.type_v,
+        flash_attention=made.flash_attention,
+        batch=made.n_batch,
+        ubatch=made.n_ubatch,
+        use_mlock=made.use_mlock,
+        use_numa=made.use_numa,
+    )

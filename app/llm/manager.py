@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -127,6 +127,21 @@ class LLMManager:
         """Gets a model ready in place of the present one. Raises HearthError; the state has it."""
         await self._selection.load(ref)
 
+    async def reload(self, ref: ModelRef) -> None:
+        """Loads a model of this process anew, as it is planned now. Raises HearthError."""
+        if self.state.ref == ref:
+            await self.unload()
+            await self.load(ref)
+
+    @contextmanager
+    def occupied(self) -> Iterator[None]:
+        """Within it the manager counts as answering: nothing is unloaded for idleness."""
+        self._answering += 1
+        try:
+            yield
+        finally:
+            self._answering -= 1
+
     async def cancel_load(self) -> None:
         """Ends a load that is running, and returns when it has ended."""
         await self._selection.cancel_load()
@@ -152,13 +167,10 @@ class LLMManager:
             for ref in fallback
         ]
         first = Candidate(self._name(self.state.ref), partial(self._selected, request))
-        self._answering += 1
-        try:
+        with self.occupied():
             async with aclosing(first_answer([first, *candidates])) as chunks:
                 async for chunk in chunks:
                     yield chunk
-        finally:
-            self._answering -= 1
 
     async def count_tokens(self, request: Request) -> TokenCount:
         """How many tokens the request's prompt has for the selected model."""
@@ -206,14 +218,7 @@ class LLMManager:
 
     def alternatives(self, ref: ModelRef) -> list[ModelInfo]:
         """The same model at other providers, as their lists were last."""
-        wanted = _plain_name(ref.model)
-        return [
-            model
-            for name, listing in self._list.listings.items()
-            if name != ref.provider and listing.error is None
-            for model in listing.models
-            if _plain_name(model.ref.model) == wanted
-        ]
+        return self._list.alternatives(ref)
 
     async def providers(self) -> Sequence[ProviderStatus]:
         """How all providers answer now; asks each of them."""
@@ -284,9 +289,3 @@ class LLMManager:
         if self._registry.fixed(ref.provider) is not None:
             return ref.model.replace("\\", "/").rpartition("/")[2].removesuffix(".gguf")
         return str(ref)
-
-
-def _plain_name(model: str) -> str:
-    """A model's name without folders, tag `latest` and ending, by which equal ones are known."""
-    name = model.replace("\\", "/").rpartition("/")[2].casefold()
-    return name.removesuffix(".gguf").removesuffix(":latest").replace(":", "-")

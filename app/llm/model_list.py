@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from app.errors import HearthError
 from app.llm.registry import Registry
-from app.schema import Endpoint, ModelInfo
+from app.schema import Endpoint, ModelInfo, ModelRef
 
 WAIT_SECONDS = 1.0  # for the list as a whole
 _LOG = logging.getLogger(__name__)
@@ -60,6 +60,17 @@ class ModelList:
         self._known = {name: self._known[name] for name in names if name in self._known}
         return models
 
+    def alternatives(self, ref: ModelRef) -> list[ModelInfo]:
+        """The same model at other providers, as their lists were last."""
+        wanted = _plain_name(ref.model)
+        return [
+            model
+            for name, listing in self.listings.items()
+            if name != ref.provider and listing.error is None
+            for model in listing.models
+            if _plain_name(model.ref.model) == wanted
+        ]
+
     async def aclose(self) -> None:
         """Ends what is still asked."""
         tasks = [asking.task for asking in self._asking.values()]
@@ -97,3 +108,9 @@ class ModelList:
 
 def _marked(models: Sequence[ModelInfo], *, is_stale: bool) -> list[ModelInfo]:
     return [replace(model, is_stale=True) for model in models] if is_stale else list(models)
+
+
+def _plain_name(model: str) -> str:
+    """A model's name without folders, tag `latest` and ending, by which equal ones are known."""
+    name = model.replace("\\", "/").rpartition("/")[2].casefold()
+    return name.removesuffix(".gguf").removesuffix(":latest").replace(":", "-")

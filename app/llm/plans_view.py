@@ -4,36 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from app import gguf
-from app.llm import computer_words, plan_words, wished
+from app import gguf, wording
+from app.llm import card_use, computer_words, plan_words, wished
+from app.llm.comparing import Comparing
+from app.llm.optimizer.machine.standing import StandingQuestion
 from app.llm.optimizer.room import NOTHING_RELEASED, Released
+from app.llm.optimizer.tuned import NOT_TUNED
 from app.llm.providers.local_plans import Subject
 from app.llm.use_meter import UseMeter
-from app.llm.workbench import Workbench
+from app.llm.workbench import Workbench, nothing_foretold
 from app.settings import WishSetting
 
 if TYPE_CHECKING:
-    from app.llm.optimizer.machine.records import Computer
     from app.llm.optimizer.remembered import Remembered
-    from app.llm.optimizer.survey import FindBuild
-    from app.schema import Adapter, EngineDevice, LoadedModel, ModelRef
+    from app.llm.optimizer.survey import FindBuild, Renews
+    from app.llm.providers.local_plans import LocalPlans
+    from app.llm.trials import Tuning
+    from app.schema import Adapter, LoadedModel, ModelRef
     from app.settings import Models
-
-
-class Surveys(Protocol):
-    """Tells the facts about this computer."""
-
-    def now(self) -> Computer:
-        """With what is free now; may block for two seconds."""
-        ...
-
-    def renew(self) -> Computer:
-        """Reads everything afresh."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +43,23 @@ class PlansView:
 
     def __init__(
         self,
-        survey: Surveys,
+        survey: Renews,
         remembered: Remembered,
         build: FindBuild,
         models: Callable[[], Models],
         adapters: Callable[[str], Sequence[Adapter]] = lambda _model: (),
+        plans: LocalPlans | None = None,
     ) -> None:
-        """`models` are the settings, and `adapters` what is loaded with a model."""
+        """`models` are the settings, and `adapters` what is loaded with a model.
+
+        `plans` foretells speeds, and knows what was found to be fastest.
+        """
         self._survey = survey
         self._remembered = remembered
         self._build = build
         self._models = models
         self._adapters = adapters
+        self._plans = plans
 
     def facts(self, *, again: bool = False) -> tuple[ComputerFact, ...]:
         """What is known of this computer; with `again` everything is read anew."""
@@ -83,8 +82,7 @@ class PlansView:
         path = Path(made.path if made is not None else ref.model).absolute()
         header = gguf.read(path)
         wanted = made.adapters if made is not None else self._adapters(ref.model)
-        adapters = tuple((one, gguf.read_adapter(one.path, header)) for one in wanted)
-        subject = Subject(header, adapters)
+        subject = Subject.of(header, wanted)
         computer = self._survey.now()
         models = self._models()
         key = str(header.path)
@@ -98,15 +96,56 @@ class PlansView:
             general=wished.of_all(models, lambda: computer.power.on_battery),
             kept=models.wishes.get(key, WishSetting()),
             loaded=made,
+            tuned=self._plans.tuned(header, computer) if self._plans else NOT_TUNED,
+            predict=partial(self._plans.predicted, subject) if self._plans else nothing_foretold,
         )
         taken = bench.taken()
         return dataclasses.replace(bench, released=Released.by(taken)) if taken else bench
 
+    def comparing(self, loaded: LoadedModel | None, *, measures: bool = False) -> Comparing:
+        """What compares models, beside `loaded` in this process; by itself it does not block.
+
+        With `measures` it may take two seconds to find out what this computer reaches.
+        """
+
+        def tuned(bench: Workbench) -> Tuning | None:
+            return self._plans.tuning(bench.subject.header) if self._plans else None
+
+        return Comparing(self.open, self._survey.now, loaded, tuned, measures=measures)
+
+    def tuned(self, path: str) -> Tuning | None:
+        """What was found to be fastest for a model file, and holds now. Raises ModelError."""
+        return self._plans.tuning(gguf.read(Path(path).absolute())) if self._plans else None
+
+    def outdated(self, path: str) -> str:
+        """Why a model had better be tuned again, as a sentence; "" where it need not.
+
+        Raises ModelError.
+        """
+        header = gguf.read(Path(path).absolute())
+        older = self._plans.older_tuning(header) if self._plans else None
+        if older is None:
+            return ""
+        changed = "this computer or a driver of it"
+        if older.computer == self._survey.now().fingerprint():
+            changed = "llama.cpp"
+        day = wording.full_day(older.day)
+        return f"Since this model was tuned on {day}, {changed} has changed."
+
+    def forget_tuning(self, path: str) -> None:
+        """Plans as if a model had never been tuned. Raises ModelError."""
+        if self._plans is not None:
+            self._plans.forget_tuning(gguf.read(Path(path).absolute()))
+
+    def keep_tuning(self, tuning: Tuning) -> None:
+        """Takes a tuning back that was forgotten. Raises ModelError."""
+        if self._plans is not None:
+            self._plans.keep_tuning(gguf.read(Path(tuning.model)), tuning)
+
     def meter(self) -> UseMeter:
         """What tells how much this process uses while a model is loaded."""
-        return UseMeter(self._cards if self._cards() else None)
+        return UseMeter(StandingQuestion(self._cards, ()))
 
-    def _cards(self) -> Sequence[EngineDevice]:
-        """The graphics cards of llama.cpp, with their memory now."""
-        build = self._build()
-        return [one for one in build.devices if one.is_gpu] if build else []
+    def _cards(self) -> AbstractContextManager[card_use.ReadCards]:
+        """Opens what reads the graphics cards of llama.cpp."""
+        return card_use.opened(self._survey, self._build)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from app import wording
 from app.errors import ModelTooLarge
 from app.llm import plan_words, wished
 from app.llm.optimizer.memory import CACHE_TYPES
-from app.llm.optimizer.planning import may_quantise, measured, plan, settings_of, wanted_settings
+from app.llm.optimizer.planning import measured, plan, settings_of, wanted_settings
 from app.llm.optimizer.room import Released, Room, room
+from app.llm.optimizer.shape import Shape
+from app.llm.optimizer.tuned import NOT_TUNED, Tuned
+from app.llm.trials import NO_SPEED, Speed
 from app.settings import WishSetting
 
 if TYPE_CHECKING:
@@ -28,6 +31,19 @@ COMPARED = (
     "n_ctx", "n_threads", "n_threads_batch", "n_batch", "n_ubatch", "n_gpu_layers",
     "cpu_expert_layers", "type_k", "type_v", "flash_attention", "use_mlock",
 )  # fmt: skip
+
+
+class Predict(Protocol):
+    """Foretells the speed of a plan."""
+
+    def __call__(self, made: LoadPlan, /, *, measures: bool) -> Speed:
+        """Without `measures` by what is known of the computer; else it may take two seconds."""
+        ...
+
+
+def nothing_foretold(_made: LoadPlan, *, measures: bool) -> Speed:  # noqa: ARG001 - as the protocol
+    """For where nothing is known."""
+    return NO_SPEED
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +69,7 @@ class Outlook:
     fits: bool
     differs: bool  # from what is loaded
     is_rough: bool  # the architecture is not known in detail
+    speed: Speed = NO_SPEED  # that is foretold
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +85,8 @@ class Workbench:
     general: Wishes  # what is wanted of all models
     kept: WishSetting
     loaded: LoadPlan | None
+    tuned: Tuned = NOT_TUNED
+    predict: Predict = nothing_foretold
 
     @property
     def name(self) -> str:
@@ -82,16 +101,13 @@ class Workbench:
     @property
     def limits(self) -> Limits:
         """What can be asked of this model here."""
-        header = self.subject.header
-        layers = header.shape("block_count")
-        experts = max(0, layers - header.shape("leading_dense_block_count"))
-        types = tuple(CACHE_TYPES) if may_quantise(header) else WHOLE_TYPES
+        shape = Shape.of(self.subject.header)
         return Limits(
-            trained_context=header.trained_context,
-            layers=layers + 1,
-            expert_layers=experts if header.shape("expert_count") else 0,
+            trained_context=self.subject.header.trained_context,
+            layers=shape.layers,
+            expert_layers=shape.expert_layers,
             cards=tuple(card.name for card in self._room().gpus),
-            cache_types=types,
+            cache_types=tuple(CACHE_TYPES) if shape.may_quantise else WHOLE_TYPES,
         )
 
     def sheet(self) -> Sheet:
@@ -112,16 +128,34 @@ class Workbench:
             fits=True,
             differs=False,
             is_rough=estimate.is_rough,
+            speed=self.predict(self.loaded, measures=False),
         )
+
+    def learn(self, made: LoadPlan) -> bool:
+        """Measures what this computer reaches where that is not known; it may take two seconds.
+
+        Returns whether the speed of a plan can be foretold since.
+        """
+        if self.predict(made, measures=False).generation is not None:
+            return False
+        return self.predict(made, measures=True).generation is not None
 
     def outlook(self, wanted: WishSetting) -> Outlook:
         """How it would be loaded if it were set so; takes some milliseconds."""
         wishes = wished.over_all(wanted, self.general)
         header, beside, space = self.subject.header, self.subject.beside, self._room()
-        wish = measured(header, beside, wanted_settings(header, wishes, self.ceiling, space))
+        wish = measured(
+            header, beside, wanted_settings(header, self.tuned.over(wishes), self.ceiling, space)
+        )
         try:
             made = plan(
-                self.computer, header, wishes, beside, released=self.released, ceiling=self.ceiling
+                self.computer,
+                header,
+                wishes,
+                beside,
+                released=self.released,
+                ceiling=self.ceiling,
+                tuned=self.tuned,
             )
         except ModelTooLarge as error:
             return Outlook(
@@ -147,6 +181,7 @@ class Workbench:
             fits=not crowded,
             differs=self._differs(made, wanted),
             is_rough=estimate.is_rough,
+            speed=self.predict(made, measures=False),
         )
 
     def taken(self) -> Estimate | None:

@@ -22,6 +22,7 @@ from app.ui.providers_controller import ProvidersController
 from app.ui.services import Services
 from app.ui.settings.controller import SettingsController
 from app.ui.settings.keeping import Keeper
+from app.ui.settings.tuning_work import TuningWork
 from app.ui.shortcuts import ShortcutsDialog
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Controllers(QObject):
         self._settings = settings
         self._placing = asyncio.Lock()  # one write after the other
         self._keeper = Keeper(settings, services.tasks, self._not_saved, self)
+        self._tuning = TuningWork(services.tasks, self)
         library = services.library
         self._watcher = LibraryWatcher(library.library, self._library_changed) if library else None
         self._place: Place | None = None  # on the settings' page, while the look changes
@@ -148,6 +150,7 @@ class Controllers(QObject):
             self._keeper,
             self._providers,
             self._guide,
+            self._tuning,
         )
         self._panel.library_changed.connect(self._look_again)
         shell.header.menu_button.setMenu(self._menu())

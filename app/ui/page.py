@@ -33,6 +33,8 @@ class Page(QScrollArea):
     """Esc and Back lead to the chat."""
 
     left = Signal()
+    widest = WIDTH  # pixels, of the column
+    back = "Back to the chat"
 
     def __init__(self, heading: str, name: str, icons: Icons, parent: QWidget) -> None:
         """`name` is the object name's beginning, such as "models" for "modelsPage"."""
@@ -46,7 +48,7 @@ class Page(QScrollArea):
         self.inside = QWidget(self)
         self.inside.setObjectName(f"{name}Column")
         self.inside.setProperty("role", "pageColumn")
-        self._back = text_button("Back to the chat", "link", self.inside, f"{name}BackButton")
+        self._back = text_button(self.back, "link", self.inside, f"{name}BackButton")
         self._back.setIcon(icons.get("right" if is_mirrored(self) else "left", "accent"))
         self._back.clicked.connect(self.left)
         title = Words(heading, self.inside, "title")
@@ -88,7 +90,7 @@ class Page(QScrollArea):
         width = self.viewport().width()
         # The same with a scroll bar and without: nothing moves when one comes.
         whole = self.width() - self.verticalScrollBar().sizeHint().width()
-        start = max(16, (whole - WIDTH) // 2)
+        start = max(16, (whole - self.widest) // 2)
         end = max(16, start + width - whole)
         sides = (end, start) if is_mirrored(self) else (start, end)
         self.column.setContentsMargins(sides[0], 16, sides[1], 24)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from app.llm.manager import LLMManager
     from app.llm.plans_view import PlansView
     from app.llm.setup import ProviderSetup
+    from app.llm.speedometer import Speedometer
     from app.llm.usage import UsageLedger
     from app.paths import Paths
     from app.schema import ModelRef
@@ -37,3 +38,4 @@ class Services:
     paths: Paths | None = None
     library: LibraryServices | None = None
     plans: PlansView | None = None
+    speedometer: Speedometer | None = None

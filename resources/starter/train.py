@@ -213,15 +213,17 @@ def main() -> None:
     asked = [one for one in questions.read() if one.group != questions.DIALOGUES]
     writer = Writer(corpus, options.seed, [one.text for one in asked])
     state = torch.load(options.checkpoint) if options.resume else None
+    labels = [*sorted(corpus.topics), MORE]
+    network = Network(shape).to(device)
     if state is None:
         sample = (writer.conversation() for _ in itertools.repeat(None, VOCABULARY_TEXTS))
-        labels = [*sorted(corpus.topics), MORE]
         tokenizer = vocabulary.train(sample, labels, shape.vocabulary)
     else:
-        tokenizer = Tokenizer.from_str(state["tokenizer"])
-    network = Network(shape).to(device)
-    if state is not None:
+        tokenizer, new = vocabulary.extended(Tokenizer.from_str(state["tokenizer"]), labels)
+        fresh = network.embedding.weight.detach()[new].clone()
         network.load_state_dict(state["network"])
+        with torch.no_grad():
+            network.embedding.weight[new] = fresh
     count = sum(weights.numel() for weights in network.parameters())
     print(f"{count:,} parameters, {tokenizer.get_vocab_size()} tokens, on {device}", flush=True)
     source = ahead(batches(writer, Encoder(tokenizer, options.seed), device, shape.context))

@@ -5,6 +5,7 @@ The digits are single tokens, and any text can be written, if need be byte by by
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -51,6 +52,27 @@ def train(conversations: Iterable[Conversation], labels: Iterable[str], size: in
     )
     tokenizer.train_from_iterator(texts, trainer)
     return tokenizer
+
+
+def extended(tokenizer: Tokenizer, labels: Iterable[str]) -> tuple[Tokenizer, list[int]]:
+    """The same with tokens for labels that it lacks, and the numbers of those tokens.
+
+    They take the places of the merges that were learned last, which are the rarest.
+    """
+    written = json.loads(tokenizer.to_str())
+    known, merges = written["model"]["vocab"], written["model"]["merges"]
+    missing = [mark(label) for label in labels if mark(label) not in known]
+    taken: list[int] = []
+    for token in missing:
+        *_, last = merges
+        merged = last.replace(" ", "") if isinstance(last, str) else "".join(last)
+        merges.pop()
+        number = known.pop(merged)
+        known[token] = number
+        taken.append(number)
+        pattern = next(one for one in written["added_tokens"] if one["content"] == START)
+        written["added_tokens"].append({**pattern, "id": number, "content": token})
+    return Tokenizer.from_str(json.dumps(written)), taken
 
 
 def mark(label: str) -> str:

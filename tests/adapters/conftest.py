@@ -18,9 +18,9 @@ from app.llm.optimizer.machine import reading
 from app.llm.optimizer.planning import plan
 from app.llm.runner.abort_flag import AbortFlag
 from app.llm.runner.llama.engine import Engine
-from app.schema import LoadPlan
+from app.schema import Endpoint, LoadPlan
 from tests.adapters.asking import hello_server
-from tests.adapters.managing import Serve, serving
+from tests.adapters.managing import Managed, Serve, managed, serving
 from tests.fakes import running
 from tests.fakes.key_ring import MemoryKeyring, in_use
 from tests.fakes.servers.http import FakeServer
@@ -68,6 +68,25 @@ async def core(tmp_path: Path) -> AsyncIterator[cores.Core]:
 async def serve() -> AsyncIterator[Serve]:
     async with serving() as start:
         yield start
+
+
+@pytest.fixture
+async def first(serve: Serve) -> FakeServer:
+    return await serve("tiny", says=("from ", "one"))
+
+
+@pytest.fixture
+async def second(serve: Serve) -> FakeServer:
+    return await serve("tiny", says=("from ", "two"))
+
+
+@pytest.fixture
+async def both(first: FakeServer, second: FakeServer) -> AsyncIterator[Managed]:
+    """A manager with two servers, `one` and `two`."""
+    async with managed(
+        Endpoint("one", "vllm", first.url), Endpoint("two", "jan", second.url)
+    ) as made:
+        yield made
 
 
 @pytest.fixture

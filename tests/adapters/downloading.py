@@ -14,6 +14,7 @@ from app.library.downloads.names import WORK_FOLDER
 from app.library.downloads.queue import Downloads
 from app.library.records import Download, HubFile, HubModel, Stage
 from tests.adapters.hub_use import access
+from tests.fakes.hub.faults import Fault
 from tests.fakes.hub.repos import Repo, is_large
 from tests.fakes.hub.server import FakeHub
 from tests.fakes.hub.wire import CDN, HUB
@@ -74,6 +75,17 @@ async def until(downloads: Downloads, key: str, wanted: Callable[[Download], obj
 async def ended(downloads: Downloads, key: str) -> Download:
     """Waits until it is done, or needs the person."""
     return await until(downloads, key, lambda item: item.stage in ENDED)
+
+
+async def broken_off(
+    fake: FakeHub, wanted: HubModel, folder: Path, at: int, file: Path | None = None
+) -> str:
+    """Fetches so many bytes of a model, in a program that then ends; the download's id."""
+    fake.misbehave(Fault(stall_after=at), side=CDN)
+    async with running(fake, file) as downloads:
+        key = downloads.add(wanted, folder)
+        await until(downloads, key, lambda item: item.done == at)
+    return key
 
 
 def sha256(path: Path) -> str:

@@ -26,6 +26,7 @@ from tests.fakes.servers.http import FakeServer, running
 
 Serve = Callable[..., Awaitable[FakeServer]]
 LOCAL = INFO.ref  # the model in this process
+ONE, TWO = ModelRef("one", "tiny"), ModelRef("two", "tiny")  # those of the fixture `both`
 
 
 @dataclass

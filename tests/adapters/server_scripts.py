@@ -20,7 +20,9 @@ import http.server, json, os, signal, sys, time
 
 mode = os.environ.get("FAKE_MODE", "")
 print(json.dumps({"argv": sys.argv[1:], "host": os.environ.get("OLLAMA_HOST", ""),
-                  "cwd": os.getcwd()}), flush=True)
+                  "cwd": os.getcwd(),
+                  "llama": {name: value for name, value in os.environ.items()
+                            if name.startswith("LLAMA_ARG_")}}), flush=True)
 print("\\x1b[31mkey\\x1b[0m: Bearer 0123456789abcdef", file=sys.stderr, flush=True)
 if mode == "crash at start":
     for number in range(300):

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -110,6 +111,7 @@ def test_a_pull_ends_in_a_model_that_is_known_by_its_repository(
     target = home / "models" / TINY / "Tiny-Q8_0.gguf"
     assert (done.returncode, done.stdout) == (0, f"{target}\n"), done.stderr
     assert "Tiny-Q8_0, " in done.stderr
+    assert re.search(r"Fits: it needs [\d.]+ MB with \d+ tokens of context, and ", done.stderr)
     assert "come whole" in done.stderr
     assert not {"\r", "\033", "%"} & set(done.stderr), "nobody looks at the progress"
     assert target.read_bytes() == tiny.read_bytes()
@@ -152,6 +154,26 @@ def test_what_is_there_is_listed_and_a_wrong_name_is_answered_with_it(
     assert (unclear.returncode, unclear.stdout) == (2, "")
     assert run("pull", "tiny").returncode == 2
     assert run("pull", f"{TINY}:Q4_0", "Q8_0").returncode == 2
+
+
+def test_a_header_tells_before_the_download_what_the_size_does_not(
+    fake: FakeHub, run: Run, tmp_path: Path
+) -> None:
+    deep = gguf_small.model(
+        tmp_path / "deep.gguf",
+        llama__embedding_length=65_536,
+        llama__block_count=2_000,
+        llama__attention__head_count=512,
+        llama__context_length=131_072,
+    )
+    fake.add("someone/Deep-GGUF", {"Deep-Q4_0.gguf": content(deep)})
+    listed = run("pull", "someone/Deep-GGUF", "--list")
+    assert "Deep-Q4_0\tQ4_0 · 12.0 kB · too large for this computer\n" in listed.stdout
+    [known] = json.loads(run("pull", "someone/Deep-GGUF", "--list", "--json").stdout)
+    assert known["fits"] == "never"
+    done = run("pull", "someone/Deep-GGUF")
+    assert done.returncode == 0, "it is fetched all the same"
+    assert "Too large: it needs at least " in done.stderr
 
 
 def test_a_split_model_comes_with_all_its_parts(
@@ -197,7 +219,8 @@ def test_killed_in_the_middle_the_same_command_goes_on(
     fake.received.clear()
     done = run("pull", BIG)
     assert done.returncode == 0, done.stderr
-    assert min(starts(fake)) >= MIB, "what had come was kept"
+    _, *fetched = starts(fake)  # the header is read before
+    assert min(fetched) >= MIB, "what had come was kept"
     assert sha256(Path(done.stdout.strip())) == fake.repos[BIG].files()[BIG_FILE].sha256
 
 
@@ -223,7 +246,7 @@ def test_two_that_fetch_the_same_wait_for_each_other(
 ) -> None:
     slowly.times = 0
     # However long the second takes to start, the first is still at it then.
-    fake.misbehave(Fault(rate=MIB // 10), side=CDN)
+    fake.misbehave(Fault(rate=MIB // 10), side=CDN, after=1)  # the header is read before
     first = Pull(fake, home)
     first.wait_for(1)
     second = Pull(fake, home)

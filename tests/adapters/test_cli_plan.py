@@ -48,6 +48,25 @@ def test_wishes_change_the_plan_and_its_memory(
     assert device["total"] == usual["memory"]["total"]
 
 
+def test_what_is_known_of_a_model_says_what_its_plan_takes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wishes = {STARTER: {"context": 512}}
+    (tmp_path / "settings.json").write_text(json.dumps({"models": {"wishes": wishes}}))
+    assert plan(tmp_path, STARTER, "--json") == 0
+    planned = json.loads(capsys.readouterr().out)
+    info = ["--home", str(tmp_path), "models", "info", STARTER]
+    assert commands.run(parser.parse([*info, "--json"])) == 0
+    known = json.loads(capsys.readouterr().out)
+    assert known["fits"] == "now"
+    assert known["needs"]["context"] == planned["plan"]["n_ctx"] == 512
+    assert known["needs"]["memory"] == planned["memory"]["total"]
+    assert commands.run(parser.parse(info)) == 0
+    said = capsys.readouterr().out
+    assert "Fits: it needs " in said
+    assert " MB with 512 tokens of context, and " in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [

@@ -14,9 +14,11 @@ from app.errors import BadReply, Misconfigured, ModelFileError, ModelMissing, St
 from app.library.hub import access, failures, header, verdict
 from app.library.hub.client import Hub
 from app.library.hub.remote_file import RemoteFile
-from app.library.hub.verdict import Verdict
 from app.library.records import HubModel
-from app.schema import Hardware
+from app.library.verdicts import Fit
+from app.llm.optimizer.machine.records import Computer, Memory
+from app.llm.optimizer.room import SYSTEM_MARGIN
+from app.llm.optimizer.wishes import Wishes
 from tests.adapters import hub_use
 from tests.adapters.hub_use import TINY, TOKEN
 from tests.fakes import gguf_models
@@ -265,8 +267,8 @@ async def test_the_verdict_follows_from_the_remote_header(fake: FakeHub, tiny: P
     hub = hub_use.client(fake.url)
     model = await tiny_model(hub)
     found = await hub.header(model)
-    roomy, small = Hardware(4, 8 << 30, 4 << 30), Hardware(4, 5 << 20, 4 << 20)
-    judged = verdict.by_header(found, model.size, roomy, context=256)
-    assert (judged.verdict, judged.context, judged.is_exact) == (Verdict.WHOLE, 256, True)
+    roomy, small = (Computer(memory=Memory(size, size)) for size in (8 << 30, SYSTEM_MARGIN))
+    judged = verdict.by_header(found, model.size, roomy, Wishes(context=256))
+    assert (judged.verdict, judged.context, judged.is_exact) == (Fit.NOW, 256, True)
     assert judged.needed > gguf.read(tiny).weights_size
-    assert verdict.by_header(found, model.size, small).verdict is Verdict.NEVER
+    assert verdict.by_header(found, model.size, small).verdict is Fit.NEVER

@@ -49,7 +49,9 @@ def test_models_of_an_unplugged_drive_are_away_and_come_back(disk: Disk, drive: 
         "Small": Presence.AWAY,
     }
     here: LibraryModel = by_name(before)["Big"]
-    for name in ("path", "files", "size", "kind", "features", "licence", "parameters", "modified"):
+    for name in (
+        "path", "files", "size", "kind", "features", "licence", "parameters", "modified", "taken",
+    ):  # fmt: skip
         assert getattr(found["Big"], name) == getattr(here, name), name
     (problem,) = snapshot.problems
     assert problem.folder == drive / "models"
@@ -85,17 +87,6 @@ def test_a_folder_that_is_no_longer_chosen_takes_its_models_along(disk: Disk, dr
     assert presences(disk) == {}
     disk.folders.append(drive / "models")
     assert presences(disk) == {}
-
-
-def test_a_model_that_is_away_can_be_forgotten(disk: Disk, drive: Path) -> None:
-    disk.scan()
-    away = unplug(drive)
-    library = disk.library()
-    library.forget(by_name(library.scan())["Small"])
-    assert set(by_name(library.scan())) == {"Big"}
-    assert presences(disk) == {"Big": Presence.AWAY}
-    away.rename(drive)
-    assert set(presences(disk)) == {"Big", "Small"}
 
 
 def test_an_empty_mount_point_counts_as_unplugged(disk: Disk, drive: Path) -> None:
@@ -191,3 +182,20 @@ def test_a_drive_is_known_by_the_place_at_which_it_appears(tmp_path: Path) -> No
     place = absent.mount_point(tmp_path / "not there")
     assert tmp_path.is_relative_to(place)
     assert absent.mount_point(Path(place)) == place
+
+
+def test_what_an_older_hearth_has_written_down_of_models_that_are_away_is_shown(
+    disk: Disk, drive: Path
+) -> None:
+    disk.scan()
+    known = disk.database.read(Table.KNOWN)
+    for row in known.values():
+        del row.value["taken"]
+    disk.database.write(Table.KNOWN, known)
+    unplug(drive)
+    found = by_name(disk.scan())
+    assert {name: model.presence for name, model in found.items()} == {
+        "Big": Presence.AWAY,
+        "Small": Presence.AWAY,
+    }
+    assert {model.taken for model in found.values()} == {None}

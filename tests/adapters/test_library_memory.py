@@ -1,5 +1,6 @@
 """What the library remembers: damaged, of another version, shared by threads and processes."""
 
+import dataclasses
 import multiprocessing
 import sqlite3
 import threading
@@ -51,6 +52,8 @@ def test_values_that_make_no_sense_are_read_anew(disk: Disk) -> None:
         {},
         {"version": now, "kind": "cake"},
         {"version": now, "taste": 1},
+        {"version": now, "taken": [1]},
+        {"version": now, "taken": [None, "x"]},
         {"version": 0, "name": "Old"},
     ):
         disk.database.write(Table.FACTS, {file: Row(value, size, changed)})
@@ -111,3 +114,17 @@ def test_several_threads_may_look_at_once(disk: Disk) -> None:
     for thread in threads:
         thread.join()
     assert counts == [20] * 4
+
+
+def test_facts_of_an_older_version_are_renewed_with_what_a_load_takes(disk: Disk) -> None:
+    file = gguf_small.model(disk.models / "m.gguf", "M")
+    taken = disk.only().taken
+    assert taken is not None
+    assert 0 < taken.least < taken.usual
+    row = disk.database.read(Table.FACTS)[file]
+    assert row.value["taken"] == list(dataclasses.astuple(taken))
+    older = {**row.value, "version": 3, "working": 7}
+    del older["taken"]
+    disk.database.write(Table.FACTS, {file: row._replace(value=older)})
+    assert disk.only().taken == taken
+    assert disk.database.read(Table.FACTS)[file] == row

@@ -18,6 +18,16 @@ def disk(tmp_path: Path) -> Disk:
     return made
 
 
+def on(platform: str, disk: Disk, path: str) -> Path:
+    """A path on the disk, which becomes one of such a system, with the variables of Windows."""
+    disk.platform = platform
+    disk.environ |= {
+        "APPDATA": str(disk.base / "roaming"),
+        "LOCALAPPDATA": str(disk.base / "local"),
+    }
+    return disk.base / path
+
+
 def test_an_empty_home_has_no_models_and_no_problems(disk: Disk) -> None:
     assert disk.scan().models == ()
     assert disk.scan().problems == ()
@@ -48,11 +58,9 @@ def test_lm_studio_has_publishers_and_repositories(disk: Disk) -> None:
 def test_lm_studio_keeps_models_where_its_settings_say(
     disk: Disk, platform: str, settings: str
 ) -> None:
-    disk.platform = platform
-    disk.environ["APPDATA"] = str(disk.base / "roaming")
+    where = on(platform, disk, settings)
     chosen = disk.base / "drive" / "lm models"
     file = gguf_small.model(chosen / "a" / "b" / "m.gguf")
-    where = disk.base / settings
     where.parent.mkdir(parents=True)
     where.write_text(json.dumps({"downloadsFolder": str(chosen), "language": "en"}))
     assert (disk.only().path, disk.only().program) == (file, "LM Studio")
@@ -65,18 +73,16 @@ def test_lm_studio_s_home_can_be_elsewhere(disk: Disk) -> None:
     assert disk.only().path == file
 
 
-JAN_DATA = {
-    "linux": "home/.local/share/Jan/data",
-    "darwin": "home/Library/Application Support/Jan/data",
-    "win32": "roaming/Jan/data",
-}
-
-
-@pytest.mark.parametrize("platform", JAN_DATA)
-def test_jan_describes_each_model_in_a_file(disk: Disk, platform: str) -> None:
-    disk.platform = platform
-    disk.environ["APPDATA"] = str(disk.base / "roaming")
-    data = disk.base / JAN_DATA[platform]
+@pytest.mark.parametrize(
+    ("platform", "path"),
+    [
+        ("linux", "home/.local/share/Jan/data"),
+        ("darwin", "home/Library/Application Support/Jan/data"),
+        ("win32", "roaming/Jan/data"),
+    ],
+)
+def test_jan_describes_each_model_in_a_file(disk: Disk, platform: str, path: str) -> None:
+    data = on(platform, disk, path)
     folder = data / "llamacpp" / "models" / "janhq" / "Jan-v1"
     file = gguf_small.model(folder / "model.gguf", "General name")
     projector = gguf_small.projector(folder / "mmproj.gguf", width=128)
@@ -117,18 +123,18 @@ def test_a_damaged_description_of_jan_costs_nothing_else(disk: Disk, content: st
     assert disk.only().path == file
 
 
-GPT4ALL = {
-    "linux": "home/.local/share/nomic.ai/GPT4All",
-    "darwin": "home/Library/Application Support/nomic.ai/GPT4All",
-    "win32": "local/nomic.ai/GPT4All",
-}
-
-
-@pytest.mark.parametrize("platform", GPT4ALL)
-def test_gpt4all_has_one_folder_and_marks_what_is_unfinished(disk: Disk, platform: str) -> None:
-    disk.platform = platform
-    disk.environ["LOCALAPPDATA"] = str(disk.base / "local")
-    folder = disk.base / GPT4ALL[platform]
+@pytest.mark.parametrize(
+    ("platform", "path"),
+    [
+        ("linux", "home/.local/share/nomic.ai/GPT4All"),
+        ("darwin", "home/Library/Application Support/nomic.ai/GPT4All"),
+        ("win32", "local/nomic.ai/GPT4All"),
+    ],
+)
+def test_gpt4all_has_one_folder_and_marks_what_is_unfinished(
+    disk: Disk, platform: str, path: str
+) -> None:
+    folder = on(platform, disk, path)
     file = gguf_small.model(folder / "Meta-Llama-3-8B-Instruct.Q4_0.gguf")
     shutil.copy(file, folder / "incomplete-Phi-3-mini.Q4_0.gguf")
     (folder / "ggml-old.bin").write_bytes(b"ggml")
@@ -205,18 +211,18 @@ def test_a_text_generation_webui_folder_is_recognised_wherever_it_is(disk: Disk)
     assert disk.only().program == "text-generation-webui"
 
 
-LLAMA_CACHE = {
-    "linux": "home/.cache/llama.cpp",
-    "darwin": "home/Library/Caches/llama.cpp",
-    "win32": "local/llama.cpp",
-}
-
-
-@pytest.mark.parametrize("platform", LLAMA_CACHE)
-def test_llama_cpp_s_old_cache_tells_where_files_are_from(disk: Disk, platform: str) -> None:
-    disk.platform = platform
-    disk.environ["LOCALAPPDATA"] = str(disk.base / "local")
-    cache = disk.base / LLAMA_CACHE[platform]
+@pytest.mark.parametrize(
+    ("platform", "path"),
+    [
+        ("linux", "home/.cache/llama.cpp"),
+        ("darwin", "home/Library/Caches/llama.cpp"),
+        ("win32", "local/llama.cpp"),
+    ],
+)
+def test_llama_cpp_s_old_cache_tells_where_files_are_from(
+    disk: Disk, platform: str, path: str
+) -> None:
+    cache = on(platform, disk, path)
     file = gguf_small.model(cache / "ggml-org_gemma-3-4b-it-GGUF_gemma-3-4b-it-Q4_K_M.gguf")
     projector = gguf_small.projector(
         cache / "ggml-org_gemma-3-4b-it-GGUF_mmproj-model-f16.gguf", width=999

@@ -157,7 +157,7 @@ async def test_a_listener_s_mistake_is_not_swallowed(disk: Disk) -> None:
 
     watcher = LibraryWatcher(disk.library(), fail)
     watcher.start()
-    assert watcher._task is not None
-    await asyncio.wait([watcher._task], timeout=PATIENCE)
+    assert watcher._lookout._task is not None
+    await asyncio.wait([watcher._lookout._task], timeout=PATIENCE)
     with pytest.raises(ZeroDivisionError):
         await watcher.aclose()

@@ -13,7 +13,7 @@ import pytest
 from app import processes
 from app.errors import Misconfigured
 from app.llm.discovery import launcher, server_log, server_process
-from app.llm.discovery.launch_commands import COMMANDS, command
+from app.llm.discovery.launch_commands import COMMANDS, NO_SETTINGS, ServerSettings, command
 from app.schema import InstalledServer
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the servers are scripts with #!")
@@ -23,55 +23,97 @@ LLAMA = InstalledServer("llama-server", "llama.cpp server", "/bin/llama")
 LOCALAI = InstalledServer("localai", "LocalAI", "/bin/local-ai")
 MISTRAL_RS = InstalledServer("mistral-rs", "mistral.rs", "/bin/mistralrs")
 AT = "--host 127.0.0.1 --port 5"
+PLANNED = ServerSettings(
+    context=4096,
+    threads=4,
+    threads_batch=8,
+    gpu_layers=20,
+    tensor_split=(0.25, 0.75),
+    cpu_expert_layers=7,
+    type_k="q8_0",
+    type_v="q8_0",
+    flash_attention=True,
+    batch=2048,
+    ubatch=512,
+    use_mlock=True,
+    use_numa=True,
+)
+ON_PROCESSOR = ServerSettings(context=4096, threads=4, gpu_layers=0)
 
 
 @pytest.mark.parametrize(
-    ("installed", "model", "wishes", "argv", "environment"),
+    ("installed", "model", "wanted", "argv", "environment"),
     [
         (
             OLLAMA,
             "",
-            (4096, 4, 3),
+            PLANNED,
             "ollama serve",
-            {"OLLAMA_HOST": "127.0.0.1:5", "OLLAMA_CONTEXT_LENGTH": "4096"},
+            {
+                "OLLAMA_HOST": "127.0.0.1:5",
+                "OLLAMA_CONTEXT_LENGTH": "4096",
+                "OLLAMA_FLASH_ATTENTION": "1",
+                "OLLAMA_KV_CACHE_TYPE": "q8_0",
+            },
         ),
-        (OLLAMA, "", (), "ollama serve", {"OLLAMA_HOST": "127.0.0.1:5"}),
+        (  # which has no such types
+            OLLAMA,
+            "",
+            ServerSettings(type_k="q8_0", type_v="f16", flash_attention=False),
+            "ollama serve",
+            {"OLLAMA_HOST": "127.0.0.1:5", "OLLAMA_FLASH_ATTENTION": "0"},
+        ),
+        (OLLAMA, "", NO_SETTINGS, "ollama serve", {"OLLAMA_HOST": "127.0.0.1:5"}),
         (
             LLAMA_SERVER,
             "/m/a.gguf",
-            (4096, 4, 0),
+            ON_PROCESSOR,
             f"llama-server {AT} --model /m/a.gguf --ctx-size 4096 --threads 4 --n-gpu-layers 0",
             {},
         ),
-        (LLAMA_SERVER, "", (), f"llama-server {AT}", {}),
-        (LLAMA, "/m/a.gguf", (), f"llama serve {AT} --model /m/a.gguf", {}),
+        (
+            LLAMA_SERVER,
+            "/m/a.gguf",
+            PLANNED,
+            f"llama-server {AT} --model /m/a.gguf --ctx-size 4096 --threads 4 --threads-batch 8 "
+            "--n-gpu-layers 20 --tensor-split 0.25,0.75 --batch-size 2048 --ubatch-size 512 "
+            "--cache-type-k q8_0 --cache-type-v q8_0 --numa distribute",
+            {
+                "LLAMA_ARG_FLASH_ATTN": "1",
+                "LLAMA_ARG_N_CPU_MOE": "7",
+                "LLAMA_ARG_MLOCK": "1",
+                "LLAMA_ARG_LOAD_MODE": "mlock",
+            },
+        ),
+        (LLAMA_SERVER, "", NO_SETTINGS, f"llama-server {AT}", {}),
+        (LLAMA, "/m/a.gguf", NO_SETTINGS, f"llama serve {AT} --model /m/a.gguf", {}),
         (
             LOCALAI,
             "/m/a.gguf",
-            (4096, 4),
+            PLANNED,
             "local-ai run --address 127.0.0.1:5 --models-path /m --context-size 4096 --threads 4",
             {},
         ),
-        (LOCALAI, "", (), "local-ai run --address 127.0.0.1:5", {}),
+        (LOCALAI, "", NO_SETTINGS, "local-ai run --address 127.0.0.1:5", {}),
         (
             MISTRAL_RS,
             "/m/a.gguf",
-            (4096, 4, 0),
+            ON_PROCESSOR,
             f"mistralrs serve {AT} --model-id /m --format gguf --quantized-file a.gguf "
             "--max-seq-len 4096 --cpu",
             {"RAYON_NUM_THREADS": "4"},
         ),
-        (MISTRAL_RS, "/m/folder", (), f"mistralrs serve {AT} --model-id /m/folder", {}),
+        (MISTRAL_RS, "/m/folder", NO_SETTINGS, f"mistralrs serve {AT} --model-id /m/folder", {}),
     ],
 )
 def test_commands(
     installed: InstalledServer,
     model: str,
-    wishes: tuple[int, ...],
+    wanted: ServerSettings,
     argv: str,
     environment: dict[str, str],
 ) -> None:
-    assert command(installed, model, 5, *wishes) == (f"/bin/{argv}".split(), environment)
+    assert command(installed, model, 5, wanted) == (f"/bin/{argv}".split(), environment)
 
 
 def test_what_has_no_command_says_so() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from app.errors import Misconfigured, StorageError, TimedOut, Unreachable
 from app.llm.discovery import records, server_log, server_process, service
-from app.llm.discovery.launch_commands import COMMANDS, command
+from app.llm.discovery.launch_commands import COMMANDS, ServerSettings, command
 from app.llm.discovery.server_process import ServerProcess
 from app.schema import InstalledServer
 from tests.adapters.asking import PATIENCE, until
@@ -40,14 +40,15 @@ def model(tmp_path: Path) -> Path:
 async def test_each_kind_starts_is_ready_and_stops(kind: str, folder: Path, model: Path) -> None:
     server = ServerProcess(install(folder, kind), folder)
     assert not server.is_running
-    async with started(server, str(model), context=2048, threads=2) as url:
+    wanted = ServerSettings(context=2048, threads=2, type_k="q8_0", type_v="q8_0")
+    async with started(server, str(model), wanted=wanted) as url:
         assert url == server.url == f"http://127.0.0.1:{server.port}"
         assert server.is_running
         assert [address.port for address in await service.open_addresses([server.port])] == [
             server.port
         ]
         first = json.loads(server.log.lines[0])
-        expected, environment = command(server.installed, str(model), server.port, 2048, 2)
+        expected, environment = command(server.installed, str(model), server.port, wanted)
         assert first["argv"] == expected[1:]
         assert first["host"] == environment.get("OLLAMA_HOST", "")
         assert first["cwd"] == str(Path.home())

@@ -17,3 +17,6 @@ STREAMS = 1 if _IS_QUICK else 3  # of each sort, and searches and lists
 CANCELS = 3 if _IS_QUICK else 50
 LOOKS = 3 if _IS_QUICK else 100  # for servers
 LIBRARY_LOOKS = 3 if _IS_QUICK else 15  # at a thousand model files
+TRIALS = 1 if _IS_QUICK else 3  # of each of a model's speeds
+SETTLING = 1.0 if _IS_QUICK else 15.0  # seconds after the start, before a window is at rest
+RESTING = 1.0 if _IS_QUICK else 30.0  # that it is watched at rest

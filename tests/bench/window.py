@@ -18,7 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.bench.effort import SECONDS
+from tests.bench.effort import RESTING, SECONDS, SETTLING
 
 if TYPE_CHECKING:
     from app.conversation.exchange import Exchange
@@ -101,15 +101,15 @@ async def idle(controllers: object, options: argparse.Namespace) -> None:
     if not options.bare:
         await _until_ready(controllers)
 
-    await asyncio.sleep(3)
+    await asyncio.sleep(SETTLING)
     process = psutil.Process()
     before = process.cpu_times()
-    await asyncio.sleep(5)
+    await asyncio.sleep(RESTING)
     after = process.cpu_times()
     spent = after.user + after.system - before.user - before.system
     say(
         memory=getattr(process.memory_full_info(), "pss", process.memory_info().rss),
-        share=spent / 5,
+        share=spent / RESTING,
     )
 
 

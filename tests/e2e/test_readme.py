@@ -50,6 +50,8 @@ COMMAND_LINE = [
     "hearth hardware",
     "hearth plan FILE.gguf",
     "hearth plan FILE.gguf --ctx 16384 --kv q8_0",
+    "hearth bench FILE.gguf",
+    "hearth bench FILE.gguf --md",
     "hearth doctor",
 ]
 # With the fake Hub in the place of Hugging Face; the last one on a model that may go.

@@ -28,6 +28,7 @@ from app.library.database import LibraryDatabase
 from app.library.downloads.queue import Downloads
 from app.library.hub.access import Access
 from app.library.hub.client import Hub
+from app.library.judging import Judging
 from app.library.pulls import Pulls
 from app.library.renewals import Renewals
 from app.library.stores.places import Places
@@ -35,12 +36,14 @@ from app.library.trash import Trash
 from app.llm.hosting import ServerHost
 from app.llm.manager import LLMManager
 from app.llm.neighbours import FindServers
+from app.llm.optimizer.survey import Survey, Surveys
 from app.llm.plans_view import PlansView
 from app.llm.providers.factory import ProviderFactory
 from app.llm.providers.kinds import makers
 from app.llm.registry import Registry
 from app.llm.server_models import ServerModels
 from app.llm.setup import ProviderSetup
+from app.llm.speedometer import Speedometer
 from app.llm.usage import UsageLedger
 from app.net import OfflineLock
 from app.schema import ModelRef
@@ -181,8 +184,18 @@ def desk(run: Run, tmp_path: Path) -> Iterator[Desk]:
     settle()
 
 
+@pytest.fixture
+def local() -> FakeProvider:
+    """In place of llama.cpp, where a test loads a model."""
+    return FakeProvider()
+
+
 async def open_library(
-    home: Path, settings: SettingsFile, lock: OfflineLock, registry: Registry
+    home: Path,
+    settings: SettingsFile,
+    lock: OfflineLock,
+    registry: Registry,
+    survey: Surveys | None = None,
 ) -> LibraryServices:
     """The library over the home's own folder, with downloads that run."""
     database = LibraryDatabase(home / "library.sqlite3")
@@ -210,6 +223,7 @@ async def open_library(
         Pulls(servers),
         Renewals(database),
         home / "models",
+        Judging(survey or Survey(lambda: None)),
     )
 
 
@@ -220,10 +234,11 @@ async def open_desk(
     find_servers: FindServers | None = None,
     local: FakeProvider | None = None,
     plans: PlansView | None = None,
+    survey: Surveys | None = None,
 ) -> Desk:
     """The open window; `local` stands for the models in this process, where a test loads one.
 
-    `plans` tells how they are loaded, where a test looks at that.
+    `plans` tells how they are loaded, where a test looks at that, and `survey` on what computer.
     """
     provider = provider or FakeProvider()
     settings = SettingsFile(home / "settings.json")
@@ -243,7 +258,7 @@ async def open_desk(
     host = ServerHost(home / "servers", registry)
     setup = ProviderSetup(settings, credentials, registry, factory, lock)
     conversations = ConversationService(manager, store, lambda: settings.settings.chat)
-    library = await open_library(home, settings, lock, registry)
+    library = await open_library(home, settings, lock, registry, survey)
     services = Services(
         manager,
         store,
@@ -257,6 +272,7 @@ async def open_desk(
         paths.Paths(home, home, home / "cache"),
         library,
         plans,
+        Speedometer(manager),
     )
     controllers = Controllers(window, services, settings)
     await controllers.start(None)

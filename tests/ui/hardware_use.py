@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QLabel, QPushButton
 
 from app import gguf
 from app.llm import wished
 from app.llm.optimizer.machine.records import Computer, Gpu, Memory, Power, Processor
 from app.llm.optimizer.remembered import Remembered
+from app.llm.optimizer.survey import FindBuild
+from app.llm.optimizer.tuning.kept import KeptTunings
 from app.llm.plans_view import PlansView
 from app.llm.providers.local import describe
 from app.llm.providers.local_plans import LocalPlans, Subject
@@ -27,6 +30,7 @@ from tests.ui.conftest import Desk, open_desk, until
 from tests.ui.settings_use import Panel
 
 GB = 1 << 30
+ENGINE = "0.3.36"  # the version of llama.cpp's package
 BUILD = EngineBuild("0.3.36", can_offload=False, backends=("CPU",))
 
 
@@ -143,8 +147,13 @@ class HardwarePanel(Panel):
 
     async def until_reckoned(self) -> None:
         """What was typed has been reckoned with."""
-        await until(lambda: not self.form.is_waiting)
+        await until(lambda: not self.timers("wishes"))
         await until(lambda: not self.desk.services.tasks.running)
+
+    def timers(self, key: str) -> list[int]:
+        """The pauses of all timers in a row that run now."""
+        found = self.row(key).findChildren(QTimer)
+        return [timer.interval() for timer in found if timer.isActive()]
 
     def planned(self, name: str) -> str:
         """The value of a choice in the plan that is shown, "" for none."""
@@ -155,10 +164,18 @@ class HardwarePanel(Panel):
         return self.desk.settings.settings.models.wishes.get(str(model))
 
 
-async def open_hardware(home: Path, known: Computer | None = None) -> HardwarePanel:
-    """The window, not yet at its settings."""
+async def open_hardware(
+    home: Path,
+    known: Computer | None = None,
+    build: FindBuild = lambda: BUILD,
+    provider: type[PlannedProvider] = PlannedProvider,
+) -> HardwarePanel:
+    """The window, not yet at its settings; `build` is what llama.cpp tells.
+
+    `provider` stands for the models in this process.
+    """
     survey = FixedSurvey(known or computer())
-    remembered = Remembered(home / "plans.json", "0")
+    remembered = Remembered(home / "plans.json", ENGINE)
     desks: list[Desk] = []
 
     def models() -> Models:
@@ -168,9 +185,10 @@ async def open_hardware(home: Path, known: Computer | None = None) -> HardwarePa
         survey,
         remembered,
         lambda path: wished.of_model(models(), path, lambda: survey.known.power.on_battery),
+        KeptTunings(home / "tuned.json", ENGINE),
     )
-    local = PlannedProvider(models=[], plans=plans)
-    view = PlansView(survey, remembered, lambda: BUILD, models)
+    local = provider(models=[], plans=plans)
+    view = PlansView(survey, remembered, build, models, plans=plans)
     desks.append(await open_desk(home, local=local, plans=view))
     return HardwarePanel(desks[0], survey, local)
 

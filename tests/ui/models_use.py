@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,12 @@ from PySide6.QtWidgets import (
 
 from app.library.records import LibraryModel
 from app.llm.neighbours import FindServers
+from app.llm.optimizer.survey import Surveys
 from app.ui.library.model_list import FACTS, STATE
 from app.ui.library.page import ModelsPage
 from app.ui.words import GAP
 from tests.fakes.provider import FakeProvider
-from tests.ui.conftest import WIDGET, Desk, open_desk, until
+from tests.ui.conftest import WIDGET, Desk, Run, open_desk, settle, until
 
 QUICK = 0.05  # seconds between two looks at the disk, so that tests are short
 
@@ -187,16 +189,20 @@ async def open_shop(
     hub: str = "",
     local: FakeProvider | None = None,
     find_servers: FindServers | None = None,
+    survey: Surveys | None = None,
     **models: Any,
 ) -> Shop:
-    """A window on a home; `hub` is the fake Hub's address, `models` are settings of them."""
+    """A window on a home; `hub` is the fake Hub's address, `models` are settings of them.
+
+    `survey` tells on what computer it is, where a test looks at that.
+    """
     settings = {
         "guide": {"bar": False},
         "models": models,
         **({"hub": {"endpoint": hub}} if hub else {}),
     }
     (home / "settings.json").write_text(json.dumps(settings))
-    desk = await open_desk(home, local=local, find_servers=find_servers)
+    desk = await open_desk(home, local=local, find_servers=find_servers, survey=survey)
     assert desk.controllers._watcher is not None
     desk.controllers._watcher._seconds = QUICK
     library = desk.services.library
@@ -204,6 +210,18 @@ async def open_shop(
     await until(lambda: library.library.watched or library.library.last.models)
     await asyncio.sleep(0)
     return Shop(desk, home)
+
+
+@contextmanager
+def shop_after(
+    run: Run, home: Path, begin: Callable[[Shop], Coroutine[Any, Any, None]], **how: Any
+) -> Iterator[Shop]:
+    """A window in which something was done already, until it is closed; `how` as to open it."""
+    made = run(open_shop(home, **how))
+    run(made.play(begin(made)))
+    yield made
+    run(made.desk.close())
+    settle()
 
 
 def whole(text: str) -> str:

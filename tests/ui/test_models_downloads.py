@@ -22,7 +22,7 @@ from tests.fakes.hub.server import FakeHub
 from tests.fakes.hub.wire import CDN
 from tests.fakes.provider import FakeProvider
 from tests.ui.conftest import Run, settle, until
-from tests.ui.models_use import Shop, files_in, open_shop
+from tests.ui.models_use import Shop, files_in, open_shop, shop_after
 
 REPO = "owner/Trees-GGUF"
 SIZE = 2_000_000  # bytes
@@ -44,17 +44,9 @@ def fake(tmp_path: Path) -> Iterator[FakeHub]:
 
 
 @pytest.fixture
-def local() -> FakeProvider:
-    return FakeProvider()
-
-
-@pytest.fixture
 def shop(run: Run, tmp_path: Path, fake: FakeHub, local: FakeProvider) -> Iterator[Shop]:
-    made = run(open_shop(tmp_path, hub=fake.url, local=local))
-    run(made.play(opened(made)))
-    yield made
-    run(made.desk.close())
-    settle()
+    with shop_after(run, tmp_path, opened, hub=fake.url, local=local) as made:
+        yield made
 
 
 async def opened(shop: Shop) -> None:

@@ -15,8 +15,6 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox, QLineEdit, QPushButton
 
 from app import paths
-from app.library import describing
-from app.library.hub import verdict
 from tests.adapters.hub_use import TINY
 from tests.fakes import gguf_small
 from tests.fakes.hub.content import Content
@@ -122,21 +120,6 @@ def test_the_files_show_their_sizes_and_verdicts_for_a_chosen_context(
         assert list((shop.home / "models").iterdir()) == [shop.home / "models" / "alder.gguf"]
 
     run(shop.play(scenario()))
-
-
-@pytest.mark.parametrize(
-    ("judged", "sentence"),
-    [
-        (verdict.Verdict.WHOLE, "Fits: it needs 2.0 GB with 8,192 tokens of context, and 8.0 GB"),
-        (verdict.Verdict.CROWDED, "Fits when other programs are closed: it needs 2.0 GB"),
-        (verdict.Verdict.NEVER, "Too large: it needs 2.0 GB"),
-    ],
-)
-def test_a_verdict_is_said_with_its_figures(judged: verdict.Verdict, sentence: str) -> None:
-    made = verdict.Judgement(judged, 2 * 10**9, 8 * 10**9, 16 * 10**9, 0, 8192)
-    assert describing.judgement(made).startswith(sentence)
-    card = verdict.Judgement(verdict.Verdict.PARTLY, 2 * 10**9, 8 * 10**9, 16 * 10**9, 10**9)
-    assert "about 2.0 GB, and 1.0 GB on the graphics card" in describing.judgement(card)
 
 
 def test_the_way_back_leads_to_the_search_and_then_to_the_shelf(run: Run, shop: Shop) -> None:

@@ -20,8 +20,8 @@ from tests.fakes.hub.content import Content
 from tests.fakes.hub.faults import Fault
 from tests.fakes.hub.server import FakeHub
 from tests.fakes.provider import FakeProvider
-from tests.ui.conftest import Run, settle, until
-from tests.ui.models_use import Shop, files_in, open_shop
+from tests.ui.conftest import Run, until
+from tests.ui.models_use import Shop, files_in, open_shop, shop_after
 
 REPO, NAME = "owner/Tree-GGUF", "Tree-Q8_0"
 TEMPLATE = "{{ messages[0]['content'] }}"
@@ -43,18 +43,10 @@ def fake(tmp_path: Path) -> Iterator[FakeHub]:
 
 
 @pytest.fixture
-def local() -> FakeProvider:
-    return FakeProvider()
-
-
-@pytest.fixture
 def shop(run: Run, tmp_path: Path, fake: FakeHub, local: FakeProvider) -> Iterator[Shop]:
     """A window in whose models page the model was fetched."""
-    made = run(open_shop(tmp_path, hub=fake.url, local=local))
-    run(made.play(fetched(made)))
-    yield made
-    run(made.desk.close())
-    settle()
+    with shop_after(run, tmp_path, fetched, hub=fake.url, local=local) as made:
+        yield made
 
 
 async def fetched(shop: Shop) -> None:

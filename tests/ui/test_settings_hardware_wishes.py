@@ -74,8 +74,9 @@ def test_typing_is_reckoned_with_once_and_beside_the_window(
         panel.form.acted.connect(asked.append)
         panel.type("wish-context", "12288")
         assert asked == [], "somebody is still typing"
-        assert panel.form.is_waiting
-        await panel.until_reckoned()
+        heading = panel.form.outlook.heading
+        assert heading.text() == "It is loaded so, and takes:"
+        await until(lambda: heading.text() == "Loaded so, it would take:")
         assert [wanted.context for _, wanted in asked] == [12_288]
 
     run(panel.play(scenario()))

@@ -14,7 +14,9 @@ from app.library.records import Kind, LibraryModel, Presence, Source
 from app.library.stores import names, ollama, reading
 from app.library.stores.places import Places
 from app.library.stores.store import is_in_cloud
-from app.schema import Hardware
+from app.library.verdicts import LEAST_ROOM
+from app.llm.optimizer.machine.records import Computer, Memory
+from app.llm.optimizer.room import SYSTEM_MARGIN
 
 
 def model(name: str, **about: Any) -> LibraryModel:
@@ -38,6 +40,7 @@ BERT = model(
     last_used=datetime(2026, 11, 2, tzinfo=UTC),
 )  # fmt: skip
 ALL = (QWEN, GEMMA, BERT)
+MEMORY = LEAST_ROOM + SYSTEM_MARGIN + 6_000  # bytes, in which two of them find room
 
 
 @pytest.mark.parametrize(
@@ -87,7 +90,7 @@ def test_any_names_can_be_sorted(texts: list[str]) -> None:
         ({"feature": "vision"}, [GEMMA]),
         ({"program": ""}, [QWEN]),
         ({"program": "Ollama"}, [BERT]),
-        ({"fits": Hardware(4, 1_000_006_000, 1_000_006_000)}, [BERT, QWEN]),
+        ({"fits": Computer(memory=Memory(MEMORY, MEMORY))}, [BERT, QWEN]),
         ({"presence": Presence.AWAY}, []),
         ({"words": "q4"}, [QWEN]),
         ({"words": "GOOGLE q8_0"}, [GEMMA]),

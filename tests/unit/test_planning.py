@@ -16,6 +16,7 @@ from app.llm.optimizer.fitting import SMALL_CONTEXT
 from app.llm.optimizer.machine.records import Computer, Gpu, Memory, NumaNode, Processor
 from app.llm.optimizer.planning import ALONE, Beside, plan
 from app.llm.optimizer.room import Released
+from app.llm.optimizer.tuned import NOT_TUNED, Tuned
 from app.llm.optimizer.wishes import Ceiling, Wishes
 from app.schema import Adapter, LoadPlan
 from tests.fakes.headers import dense
@@ -268,6 +269,14 @@ def test_a_context_that_was_wished_for_is_reduced_last_and_never_silently() -> N
         assert "32,768 would not fit" in told(made, "n_ctx")
 
 
+def test_a_batch_is_never_longer_than_the_context_that_fits() -> None:
+    deep = dense(kv_heads=32)
+    wanted = planning.settings_of(plan(computer(64), deep))
+    need = planning.measured(deep, ALONE, wanted).total / GB + 0.3
+    made = plan(computer(64, free=need - 2.5), deep, Wishes(batch=5000, ubatch=4000))
+    assert (made.n_ctx, made.n_batch, made.n_ubatch) == (2048, 2048, 2048)
+
+
 def test_less_memory_takes_less() -> None:
     here = computer(64)
     usual, thrifty = plan(here, LLAMA_8B), plan(here, LLAMA_8B, Wishes(less_memory=True))
@@ -372,9 +381,24 @@ sizes = st.one_of(st.none(), st.integers(0, 1 << 40))
         quiet=st.booleans(),
         optimize=st.booleans(),
     ),
+    tuned=st.one_of(
+        st.just(NOT_TUNED),
+        st.builds(
+            Tuned,
+            threads=st.one_of(st.none(), numbers),
+            threads_batch=st.one_of(st.none(), numbers),
+            batch=st.one_of(st.none(), numbers),
+            ubatch=st.one_of(st.none(), numbers),
+            flash_attention=st.sampled_from([None, True, False]),
+            type_k=st.sampled_from([None, "f16", "q8_0", "nonsense"]),
+            type_v=st.sampled_from([None, "f16", "q8_0", "nonsense"]),
+            gpu_layers=st.one_of(st.none(), numbers),
+            day=st.sampled_from(["2026-11-21", "", "someday"]),
+        ),
+    ),
 )  # fmt: skip
 def test_every_computer_and_every_header_gets_a_plan_or_a_refusal(
-    keys, layers, memory, cards, chip, wishes
+    keys, layers, memory, cards, chip, wishes, tuned
 ) -> None:
     logical, physical, fast, slow = chip
     here = Computer(
@@ -390,9 +414,11 @@ def test_every_computer_and_every_header_gets_a_plan_or_a_refusal(
     )  # fmt: skip
     header = dense(layers=layers, width=64, heads=2, kv_heads=1, vocabulary=100, **keys)
     try:
-        made = plan(here, header, wishes)
+        made = plan(here, header, wishes, tuned=tuned)
     except ModelError as refusal:
         assert refusal.remedy  # noqa: PT017 - both ends are right
+        with pytest.raises(ModelError):
+            plan(here, header, wishes)
         return
     assert made.n_ctx >= 1
     assert 1 <= made.n_ubatch <= made.n_batch <= made.n_ctx

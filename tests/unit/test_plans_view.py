@@ -292,6 +292,6 @@ def test_the_power_is_read_anew_at_each_question(monkeypatch: pytest.MonkeyPatch
     plugged: Sequence[Power] = [Power(on_battery=True), Power(on_battery=False)]
     told = iter(plugged)
     monkeypatch.setattr(survey, "_power", lambda: next(told))
-    asked = survey.Survey(lambda: BUILD, computer)
+    asked = survey.Survey(lambda: BUILD, lambda _tools: computer())
     assert asked.now().power == Power(), "as it was read with everything else"
     assert [asked.now().power for _ in plugged] == plugged

@@ -9,19 +9,20 @@ import pytest
 
 from app import paths
 from app.library import shelf
-from app.library.facts import of
-from app.library.records import HubFile, HubModel, Kind, LibraryModel
-from app.library.shelf import Choice, Fit, ShelfModel
-from app.llm.optimizer import needs
-from app.schema import Hardware
-from tests.fakes.headers import dense
+from app.library.records import HubFile, HubModel, Kind
+from app.library.shelf import Choice, ShelfModel
+from app.library.verdicts import Fit
+from app.llm.optimizer.room import GpuRoom, Room
 
 GB = 1_000_000_000
+CORES = 4
 FAMILIES = {"Qwen", "Gemma", "Llama", "Mistral", "Phi", "SmolLM", "gpt-oss", "DeepSeek"}
 
 
-def computer(total: float, free: float, cores: int = 4) -> Hardware:
-    return Hardware(cores, round(total * GB), round(free * GB))
+def memory(total: float, free: float, *cards: float) -> Room:
+    """Room of so many GB, and of cards with so many."""
+    rooms = tuple(GpuRoom(f"Card {number}", round(card * GB)) for number, card in enumerate(cards))
+    return Room(round(free * GB), round(total * GB), rooms)
 
 
 def model(*sizes: float, **about: Any) -> ShelfModel:
@@ -113,75 +114,64 @@ def test_a_damaged_shelf_is_empty(tmp_path: Path, text: str) -> None:
 # What fits
 
 
-def test_what_fits() -> None:
-    facts = computer(total=16, free=8)
-    assert shelf.fit(5 * GB, facts) is Fit.NOW
-    assert shelf.fit(7 * GB, facts) is Fit.CROWDED
-    assert shelf.fit(14 * GB, facts) is Fit.NEVER
-    largest = shelf.largest(facts)
-    assert shelf.fit(largest - GB // 100, facts) is Fit.CROWDED
-    assert shelf.fit(largest + GB // 100, facts) is Fit.NEVER
-    assert shelf.largest(computer(0.5, 0.1)) == 0
-
-
-def test_a_model_whose_header_was_read_is_judged_by_what_it_takes() -> None:
-    path = Path("/models/long.gguf")
-    model = LibraryModel(path, (path,), "Long", Kind.CHAT, size=4_000_000_000)
-    here = Hardware(8, 16_000_000_000, 6_000_000_000)
-    assert shelf.fits(model, here) is Fit.NOW  # by a rule of thumb
-    assert shelf.fits(replace(model, working=1_900_000_000), here) is Fit.NOW
-    assert shelf.fits(replace(model, working=2_100_000_000), here) is Fit.CROWDED
-    assert shelf.fits(replace(model, working=13_000_000_000), here) is Fit.NEVER
-    header = dense(layers=2, width=512, heads=8, vocabulary=1000)
-    facts = of(header)
-    assert facts.working == needs.memory(header) - header.weights_size > 0
-
-
 def test_the_finest_quantisation_that_fits_and_runs_well_is_meant() -> None:
-    roomy = computer(32, 20)
-    assert shelf.best_choice(model(2, 3, 4), roomy).size == 4 * GB
-    assert shelf.best_choice(model(2, 3, 9), roomy).size == 3 * GB  # 9 GB would be slow
-    assert shelf.best_choice(model(2, 3, 9), computer(4, 3.5)).size == 2 * GB
-    assert shelf.best_choice(model(8, 9), roomy).size == 8 * GB  # slow at any rate
-    assert shelf.best_choice(model(50, 60), roomy).size == 50 * GB
-    chosen = shelf.best_choice(model(2, 3), roomy)
+    roomy = memory(32, 20)
+    assert shelf.best_choice(model(2, 3, 4), roomy, CORES).size == 4 * GB
+    assert shelf.best_choice(model(2, 3, 9), roomy, CORES).size == 3 * GB  # 9 GB would be slow
+    assert shelf.best_choice(model(2, 3, 9), memory(4, 3.5), CORES).size == 2 * GB
+    assert shelf.best_choice(model(8, 9), roomy, CORES).size == 8 * GB  # slow at any rate
+    assert shelf.best_choice(model(50, 60), roomy, CORES).size == 50 * GB
+    chosen = shelf.best_choice(model(2, 3), roomy, CORES)
     assert (chosen.quantisation, chosen.file) == ("Q1", "*Q1*")
 
 
 def test_the_file_with_which_a_model_sees_needs_room_as_well() -> None:
-    facts = computer(8, 4.4)
-    assert shelf.best_choice(model(2, 3), facts).size == 3 * GB
-    assert shelf.best_choice(model(2, 3, projector_size=GB), facts).size == 2 * GB
+    facts = memory(8, 4.4)
+    assert shelf.best_choice(model(2, 3), facts, CORES).size == 3 * GB
+    assert shelf.best_choice(model(2, 3, projector_size=GB), facts, CORES).size == 2 * GB
 
 
 def test_few_active_parameters_make_a_model_fast() -> None:
-    facts = computer(64, 40)
+    facts = memory(64, 40)
     dense, sparse = model(12), model(12, active=GB)
-    assert shelf.speed(sparse, facts) == pytest.approx(8 * shelf.speed(dense, facts))
-    assert shelf.runs_well(sparse, facts)
-    assert not shelf.runs_well(dense, facts)
-    one_core = computer(64, 40, cores=1)
-    assert shelf.speed(dense, one_core) < shelf.speed(dense, facts)
-    assert shelf.speed(model(12, parameters=0, active=0), facts) == shelf.speed(dense, facts)
+    assert shelf.speed(sparse, facts, CORES) == pytest.approx(8 * shelf.speed(dense, facts, CORES))
+    assert shelf.runs_well(sparse, facts, CORES)
+    assert not shelf.runs_well(dense, facts, CORES)
+    assert shelf.speed(dense, facts, cores=1) < shelf.speed(dense, facts, CORES)
+    unknown = model(12, parameters=0, active=0)
+    assert shelf.speed(unknown, facts, CORES) == shelf.speed(dense, facts, CORES)
 
 
-@pytest.mark.parametrize("memory", [(2, 1), (8, 5), (16, 8), (64, 50), (256, 200)])
-def test_what_fits_and_runs_well_comes_first(
-    models: list[ShelfModel], memory: tuple[float, float]
-) -> None:
-    facts = computer(*memory)
-    order = shelf.by_fit(models, facts)
+def test_a_graphics_card_that_has_all_of_a_model_makes_it_fast() -> None:
+    with_card, small_card = memory(32, 20, 24), memory(32, 20, 6)
+    assert shelf.runs_well(model(12), with_card, CORES)
+    assert not shelf.runs_well(model(12), small_card, CORES)
+    assert shelf.best_choice(model(2, 3, 9), with_card, CORES).size == 9 * GB
+    assert shelf.best_choice(model(2, 3, 9), small_card, CORES).size == 3 * GB
+    unified = replace(with_card, is_unified=True)
+    assert not shelf.runs_well(model(12), unified, CORES)
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        memory(2, 1), memory(8, 5), memory(16, 8), memory(64, 50), memory(256, 200),
+        memory(16, 12, 11), memory(64, 50, 23, 23),
+    ],
+)  # fmt: skip
+def test_what_fits_and_runs_well_comes_first(models: list[ShelfModel], space: Room) -> None:
+    order = shelf.by_fit(models, space, CORES)
     assert len(order) == len(models)
-    fits = [fit for _, fit in order]
-    assert fits == sorted(fits, key=[Fit.NOW, Fit.CROWDED, Fit.NEVER].index)
-    now = [one for one, fit in order if fit is Fit.NOW]
-    well = [shelf.runs_well(one, facts) for one in now]
+    ranks = [0 if fit in shelf.FREE else 1 + shelf.LATER.index(fit) for _, fit in order]
+    assert ranks == sorted(ranks)
+    now = [one for one, fit in order if fit in shelf.FREE]
+    well = [shelf.runs_well(one, space, CORES) for one in now]
     assert well == sorted(well, reverse=True)
-    good = [one.parameters for one in now if shelf.runs_well(one, facts)]
+    good = [one.parameters for one in now if shelf.runs_well(one, space, CORES)]
     assert good == sorted(good, reverse=True)
-    slow = [shelf.speed(one, facts) for one in now if not shelf.runs_well(one, facts)]
+    slow = [shelf.speed(one, space, CORES) for one in now if not shelf.runs_well(one, space, CORES)]
     assert slow == sorted(slow, reverse=True)
-    for kind in (Fit.CROWDED, Fit.NEVER):
+    for kind in shelf.LATER:
         sizes = [one.size for one, fit in order if fit is kind]
         assert sizes == sorted(sizes)
 
@@ -189,7 +179,7 @@ def test_what_fits_and_runs_well_comes_first(
 def test_a_common_laptop_is_offered_a_model_that_can_do_something(
     models: list[ShelfModel],
 ) -> None:
-    first, fits = shelf.by_fit(models, computer(16, 10))[0]
+    first, fits = shelf.by_fit(models, memory(16, 10), CORES)[0]
     assert fits is Fit.NOW
     assert first.parameters > 7 * GB
 
@@ -208,15 +198,12 @@ def test_the_file_that_is_meant_is_found_by_its_name() -> None:
     ]
     assert shelf.offered(one, files) == files[2]
     assert shelf.offered(one.with_choice(one.choices[1]), files) == files[3]
-    assert shelf.offered_projector(one, files) == files[4]
-    assert shelf.offered_projector(one, files[:3]) == files[0]
 
 
 def test_a_file_that_was_renamed_is_found_by_its_quantisation() -> None:
     renamed = offer("weights.gguf", quantisation="Q0")
     assert shelf.offered(model(2), [offer("other.gguf"), renamed]) == renamed
     assert shelf.offered(model(2), [offer("other.gguf")]) is None
-    assert shelf.offered_projector(model(2), [offer("mmproj.gguf", Kind.PROJECTOR)]) is None
 
 
 def test_split_models_are_found_by_their_first_part() -> None:

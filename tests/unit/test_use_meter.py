@@ -2,11 +2,14 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psutil
 
+from app.llm.card_use import CardUse, ReadCards
+from app.llm.optimizer.machine.standing import StandingQuestion
 from app.llm.use_meter import UseMeter
-from app.schema import EngineDevice
 
 
 def test_a_busy_core_counts_as_one() -> None:
@@ -43,11 +46,21 @@ def test_the_share_is_reckoned_with_the_time_that_went_by() -> None:
     assert 0 <= now.cores < 0.01, "a thousand seconds with next to no work"
 
 
-def test_the_memory_of_cards_is_told_where_it_is_known() -> None:
-    cards = [
-        EngineDevice("CUDA0", "Some Card", "CUDA", is_gpu=True, free=3, total=10),
-        EngineDevice("CUDA1", "Silent Card", "CUDA", is_gpu=True),
-    ]
-    now = UseMeter(lambda: cards).read()
-    assert [(one.name, one.taken, one.total) for one in now.cards] == [("Some Card", 7, 10)]
+def test_the_cards_are_as_they_were_last_answered_and_nobody_waits() -> None:
+    gate = threading.Event()
+    known = (CardUse("Some Card", 7, 10, 50),)
+
+    @contextmanager
+    def opened() -> Iterator[ReadCards]:
+        gate.wait(60)
+        yield lambda: known
+
+    meter = UseMeter(StandingQuestion(opened, ()))
+    assert [meter.read().cards for _ in range(3)] == [()] * 3, "the driver hangs"
+    gate.set()
+    end = time.monotonic() + 20
+    while meter.read().cards != known:
+        assert time.monotonic() < end
+        time.sleep(0.002)
+    meter.close()
     assert UseMeter().read().cards == ()

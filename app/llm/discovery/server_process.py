@@ -15,7 +15,7 @@ from typing import NoReturn
 from app import net, processes
 from app.errors import Misconfigured, ProviderError, TimedOut, Unreachable
 from app.llm.discovery import launcher, process_group, records
-from app.llm.discovery.launch_commands import HOST, command
+from app.llm.discovery.launch_commands import HOST, NO_SETTINGS, ServerSettings, command
 from app.llm.discovery.server_log import ServerLog
 from app.schema import InstalledServer
 
@@ -84,9 +84,7 @@ class ServerProcess:
         model_path: str = "",
         *,
         port: int = 0,
-        context: int = 0,
-        threads: int = 0,
-        gpu_layers: int = -1,
+        wanted: ServerSettings = NO_SETTINGS,
     ) -> str:
         """Starts it and waits until it is ready; returns its address. Cancelling stops it again.
 
@@ -96,9 +94,7 @@ class ServerProcess:
         Args:
             model_path: the model to serve, as in `command`.
             port: 0 takes a free one.
-            context: tokens, or 0 for the server's own choice.
-            threads: or 0 for the server's own choice.
-            gpu_layers: or -1 for the server's own choice.
+            wanted: how the model is to be loaded, as far as the server has options for it.
 
         Raises:
             Misconfigured: the program, the model or the port cannot be used.
@@ -108,7 +104,7 @@ class ServerProcess:
         """
         async with self._starting:
             if not self.is_running:
-                await self._start(model_path, port, context, threads, gpu_layers)
+                await self._start(model_path, port, wanted)
         return self.url
 
     async def stop(self) -> None:
@@ -124,9 +120,7 @@ class ServerProcess:
             process_group.kill(child.pid)
             await asyncio.wait([end], timeout=STOP_SECONDS)
 
-    async def _start(
-        self, model_path: str, port: int, context: int, threads: int, gpu_layers: int
-    ) -> None:
+    async def _start(self, model_path: str, port: int, wanted: ServerSettings) -> None:
         if port and not _is_free(port):
             raise Misconfigured(
                 f"Another program listens on port {port} already.",
@@ -134,21 +128,17 @@ class ServerProcess:
                 provider=self.installed.name,
             )
         try:
-            await self._run(model_path, port or free_port(), context, threads, gpu_layers)
+            await self._run(model_path, port or free_port(), wanted)
         except Unreachable:
             if port or _is_free(self.port):
                 raise
             # Another program took the port before the server could.
-            await self._run(model_path, free_port(), context, threads, gpu_layers)
+            await self._run(model_path, free_port(), wanted)
 
-    async def _run(
-        self, model_path: str, port: int, context: int, threads: int, gpu_layers: int
-    ) -> None:
+    async def _run(self, model_path: str, port: int, wanted: ServerSettings) -> None:
         self.port = port
         self.url = f"http://{HOST}:{self.port}"
-        argv, environment = command(
-            self.installed, model_path, self.port, context, threads, gpu_layers
-        )
+        argv, environment = command(self.installed, model_path, self.port, wanted)
         self._check(model_path)
         self._is_ready, self._is_wanted = False, True
         try:

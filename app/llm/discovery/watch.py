@@ -6,13 +6,12 @@ any server asked who it is.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import urlsplit
 
 from app.llm.discovery import service
 from app.llm.discovery.addresses import Address
+from app.lookout import Lookout
 from app.schema import FoundServer
 
 SECONDS = 15.0  # between two looks, while something is going on
@@ -41,41 +40,30 @@ class Watcher:
         self._find = find
         self._scan = scan
         self._on_change = on_change
-        self._seconds = seconds
+        self._seconds = self._pause = seconds
         self._open: frozenset[Address] | None = None
         self._now: Sequence[FoundServer] = ()
         self._tries = 0
-        self._hurry = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._lookout = Lookout("watch for servers", self._take_look)
 
     def start(self) -> None:
         """Begins to watch; the first look is taken at once."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._watch(), name="watch for servers")
+        self._lookout.start()
 
     def hurry(self) -> None:
         """Asks every server at once, and looks at the quickest pace again."""
-        self._hurry.set()
+        self._lookout.hurry()
 
     async def aclose(self) -> None:
         """Ends the watch; raises what may have ended it before."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
-            if not task.cancelled():
-                task.result()
+        await self._lookout.aclose()
 
-    async def _watch(self) -> None:
-        pause = self._seconds
-        while True:
-            hurried = self._hurry.is_set()
-            self._hurry.clear()
-            changed = await self._look(asks=hurried)
-            pause = self._seconds if changed or hurried else min(2 * pause, SLOWEST_SECONDS)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._hurry.wait()
+    async def _take_look(self, *, hurried: bool) -> float:
+        """Returns the pause before the next one, in seconds."""
+        changed = await self._look(asks=hurried)
+        slower = min(2 * self._pause, SLOWEST_SECONDS)
+        self._pause = self._seconds if changed or hurried else slower
+        return self._pause
 
     async def _look(self, *, asks: bool) -> bool:
         """Returns whether other ports are open, or other servers there, than before."""

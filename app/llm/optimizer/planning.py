@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from app.errors import ModelTooLarge
 from app.llm.optimizer import purpose, reasons
-from app.llm.optimizer.fitting import Fit, Fitting, Freedom
+from app.llm.optimizer.fitting import Fitting, Freedom
 from app.llm.optimizer.memory import CACHE_TYPES, Estimate, Kernels, LoadSettings, estimate
 from app.llm.optimizer.room import NOTHING_RELEASED, Released, Room, room
+from app.llm.optimizer.shape import Shape
 from app.llm.optimizer.threads import threads, wished
+from app.llm.optimizer.tuned import NOT_TUNED, Tuned
 from app.llm.optimizer.wishes import NO_CEILING, NO_WISHES, Ceiling, Wishes
 from app.schema import Adapter, LoadPlan
 
@@ -28,7 +31,6 @@ LEAST_CONTEXT = 256  # tokens
 BATCH, UBATCH, THRIFTY_UBATCH = 2048, 512, 128  # tokens
 PLAIN_CACHE = "f16"
 THRIFTY_CACHE = "q8_0"
-BLOCK = 32  # numbers of a quantised cache that share a scale; a head's must be a multiple
 # Of the free memory, the share up to which weights are read instead of mapped. A mapped file that
 # another program overwrites in place kills the process that maps it (SIGBUS).
 READ_SHARE = 0.8
@@ -54,6 +56,7 @@ def plan(
     *,
     released: Released = NOTHING_RELEASED,
     ceiling: Ceiling = NO_CEILING,
+    tuned: Tuned = NOT_TUNED,
 ) -> LoadPlan:
     """The way to load a model, with a reason for each choice.
 
@@ -64,6 +67,7 @@ def plan(
         beside: adapters, projector and further parts.
         released: memory that becomes free before the load.
         ceiling: the most that has worked before.
+        tuned: what was measured to be fastest.
 
     Raises:
         UnsupportedModel: the file holds something that cannot chat.
@@ -71,13 +75,22 @@ def plan(
     """
     purpose.require_chat(header)
     space = room(computer, released)
-    wanted = wanted_settings(header, wishes, ceiling, space)
-    measure = partial(measured, header, beside)
-    fitting = Fitting(measure, space, _freedom(header, wishes, wanted))
+    shape = Shape.of(header)
+    wanted = wanted_settings(header, tuned.over(wishes), ceiling, space)
+    measure = cache(partial(measured, header, beside))
+    fitting = Fitting(measure, space, _freedom(shape, wishes, wanted))
     fit = fitting.find(wanted)
+    is_short = fit is None or fit.is_crowded or fit.settings.n_ctx < wanted.n_ctx
+    if is_short and tuned is not NOT_TUNED:
+        # What was fastest when there was room must not cost the context, or the whole load.
+        with suppress(ModelTooLarge):
+            plain = plan(computer, header, wishes, beside, released=released, ceiling=ceiling)
+            if fit is None or fit.is_crowded or plain.n_ctx > fit.settings.n_ctx:
+                return plain
     if fit is None:
         raise _too_large(header, fitting.least(wanted), space)
-    return _plan(computer, header, wishes, beside, wanted, fit, space, ceiling)
+    told = reasons.Told(computer, header, wishes, wanted, fit, space, ceiling, tuned)
+    return _plan(told, shape, beside)
 
 
 def measured(header: Header, beside: Beside, settings: LoadSettings) -> Estimate:
@@ -114,8 +127,9 @@ def wanted_settings(header: Header, wishes: Wishes, ceiling: Ceiling, space: Roo
         context = min(context, max(LEAST_CONTEXT, ceiling.context))
     layers = _layers(wishes, ceiling, space)
     flash = wishes.flash_attention if wishes.flash_attention is not None else True
-    cache = THRIFTY_CACHE if wishes.less_memory and may_quantise(header) else PLAIN_CACHE
-    type_k, type_v = (_usable(kind, cache, header) for kind in (wishes.type_k, wishes.type_v))
+    shape = Shape.of(header)
+    usual = THRIFTY_CACHE if wishes.less_memory and shape.may_quantise else PLAIN_CACHE
+    type_k, type_v = (_usable(kind, usual, shape) for kind in (wishes.type_k, wishes.type_v))
     if not flash:
         type_v = PLAIN_CACHE  # llama.cpp stores them turned then, which blocks do not allow
     batch = max(1, wishes.batch or BATCH)
@@ -143,14 +157,6 @@ def usual_context(header: Header, wishes: Wishes = NO_WISHES) -> int:
     return max(1, min(wishes.context or usual, trained))
 
 
-def may_quantise(header: Header) -> bool:
-    """Whether the KV cache can be kept in blocks of 32 numbers."""
-    heads = header.shape("attention.head_count")
-    size = header.shape("embedding_length") // heads if heads else 0
-    sizes = [header.shape(f"attention.{part}_length") or size for part in ("key", "value")]
-    return all(size > 0 and size % BLOCK == 0 for size in sizes)
-
-
 def _layers(wishes: Wishes, ceiling: Ceiling, space: Room) -> int:
     """The most layers that may be on GPUs; a negative number stands for all."""
     if not space.gpus:
@@ -173,55 +179,46 @@ def _split(wishes: Wishes, space: Room) -> tuple[float, ...]:
     return tuple(round(one / sum(free), 3) for one in free)
 
 
-def _usable(kind: str | None, otherwise: str, header: Header) -> str:
+def _usable(kind: str | None, otherwise: str, shape: Shape) -> str:
     """The type that was wished for, where there is such a one and the model's heads suit it."""
     known = kind.lower() if kind and kind.lower() in CACHE_TYPES else otherwise
-    return PLAIN_CACHE if CACHE_TYPES[known][0] > 1 and not may_quantise(header) else known
+    return PLAIN_CACHE if CACHE_TYPES[known][0] > 1 and not shape.may_quantise else known
 
 
-def _freedom(header: Header, wishes: Wishes, wanted: LoadSettings) -> Freedom:
-    layers = header.shape("block_count")
-    experts = layers - header.shape("leading_dense_block_count")
+def _freedom(shape: Shape, wishes: Wishes, wanted: LoadSettings) -> Freedom:
     is_plain = wanted.type_k == wanted.type_v == PLAIN_CACHE
     no_wish = wishes.type_k is None and wishes.type_v is None
     return Freedom(
-        layers=layers + 1,
-        expert_layers=max(0, experts) if header.shape("expert_count") else 0,
+        layers=shape.layers,
+        expert_layers=shape.expert_layers,
         context=wishes.context is None,
-        cache=no_wish and is_plain and wanted.flash_attention and may_quantise(header),
+        cache=no_wish and is_plain and wanted.flash_attention and shape.may_quantise,
         gpu_layers=wishes.gpu_layers is None,
     )
 
 
-def _plan(
-    computer: Computer,
-    header: Header,
-    wishes: Wishes,
-    beside: Beside,
-    wanted: LoadSettings,
-    fit: Fit,
-    space: Room,
-    ceiling: Ceiling,
-) -> LoadPlan:
-    settings = fit.settings
-    total = header.shape("block_count") + 1
-    on_gpu = bool(settings.n_gpu_layers) and not 0 < settings.n_gpu_layers < total
-    count, why = threads(computer, wishes, is_on_gpu=on_gpu and not settings.cpu_expert_layers)
+def _plan(told: reasons.Told, shape: Shape, beside: Beside) -> LoadPlan:
+    settings, chip = told.fit.settings, told.computer.processor
+    wishes = told.tuned.over(told.wishes)
+    on_gpu = bool(settings.n_gpu_layers) and not 0 < settings.n_gpu_layers < shape.layers
+    is_on_gpu = on_gpu and not settings.cpu_expert_layers
+    count, why = threads(told.computer, wishes, is_on_gpu=is_on_gpu)
     batch_count, batch_why = count, "As many as write the answer."
     if wishes.threads_batch is not None:
-        batch_count, batch_why = wished(wishes.threads_batch, computer.processor)
-    chip = computer.processor
-    use_numa = len(chip.numa_nodes) > 1 and not on_gpu
+        batch_count, batch_why = wished(wishes.threads_batch, chip)
+    elif told.wishes.threads is None and wishes.threads is not None:
+        # That was measured for the answer alone.
+        batch_count, batch_why = threads(told.computer, told.wishes, is_on_gpu=is_on_gpu)
     use_mmap = wishes.use_mmap
     if use_mmap is None:
-        use_mmap = fit.estimate.cpu.total > space.free * READ_SHARE
+        use_mmap = told.fit.estimate.cpu.total > told.room.free * READ_SHARE
     made = LoadPlan(
-        path=str(header.path),
+        path=str(told.header.path),
         n_ctx=settings.n_ctx,
         n_threads=count,
         n_threads_batch=batch_count,
-        n_batch=settings.n_batch,
-        n_ubatch=settings.n_ubatch,
+        n_batch=min(settings.n_batch, settings.n_ctx),  # which may have become smaller
+        n_ubatch=min(settings.n_ubatch, settings.n_ctx),
         n_gpu_layers=settings.n_gpu_layers,
         tensor_split=settings.tensor_split,
         cpu_expert_layers=settings.cpu_expert_layers,
@@ -230,10 +227,9 @@ def _plan(
         flash_attention=settings.flash_attention,
         use_mmap=use_mmap,
         use_mlock=bool(wishes.use_mlock),
-        use_numa=use_numa,
+        use_numa=len(chip.numa_nodes) > 1 and not on_gpu,
         adapters=tuple(adapter for adapter, _ in beside.adapters),
     )
-    told = reasons.Told(computer, header, wishes, wanted, fit, space, ceiling)
     given: Sequence[tuple[str, str]] = [("n_threads", why), ("n_threads_batch", batch_why)]
     return replace(made, reasons=reasons.of(made, told, given))
 

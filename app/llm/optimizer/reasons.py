@@ -6,6 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app import wording
+from app.llm.optimizer.shape import Shape
+from app.llm.optimizer.threads import counted
+from app.llm.optimizer.tuned import NAMES, NOT_TUNED, Tuned
 from app.schema import LoadPlan, Reason
 
 if TYPE_CHECKING:
@@ -33,14 +37,45 @@ class Told:
     fit: Fit
     room: Room
     ceiling: Ceiling
+    tuned: Tuned = NOT_TUNED
+
+    @property
+    def shape(self) -> Shape:
+        """What of the model's shape the plan turns on."""
+        return Shape.of(self.header)
 
 
 def of(made: LoadPlan, told: Told, given: Sequence[tuple[str, str]]) -> tuple[Reason, ...]:
     """The reasons, of which some are `given` already."""
-    reasons = [Reason(choice, sentence) for choice, sentence in given]
+    reasons = [
+        Reason(choice, _measured(choice, made, told) or sentence) for choice, sentence in given
+    ]
     for choice in _FIELDS:
-        reasons += (Reason(choice, *said) for said in _SAYERS[choice](made, told))
+        if sentence := _measured(choice, made, told):
+            reasons.append(Reason(choice, sentence))
+        else:
+            reasons += (Reason(choice, *said) for said in _SAYERS[choice](made, told))
     return tuple(reasons)
+
+
+def _measured(choice: str, made: LoadPlan, told: Told) -> str:
+    """The reason where it is a measurement; else ""."""
+    together = _TOGETHER.get(choice, (choice,))
+    if choice not in NAMES or not told.tuned.decides(made, told.wishes, *together):
+        return ""
+    words = {
+        "n_threads": counted(made.n_threads),
+        "n_threads_batch": counted(made.n_threads_batch),
+        "n_batch": f"{made.n_batch:,} tokens of a prompt, {made.n_ubatch:,} at once",
+        "flash_attention": "On" if made.flash_attention else "Off",
+        "type_k": made.type_k if made.type_k == made.type_v else f"{made.type_k} and {made.type_v}",
+        "n_gpu_layers": f"{made.n_gpu_layers} of {told.shape.layers} layers on the graphics card",
+    }
+    day = wording.full_day(told.tuned.day)
+    return f"{words[choice]}: the fastest that was measured here on {day}."
+
+
+_TOGETHER = {"n_batch": ("n_batch", "n_ubatch"), "type_k": ("type_k", "type_v")}
 
 
 Said = Iterator[tuple[str, bool]]  # a sentence, and whether the person is told of it
@@ -78,7 +113,7 @@ def _context(made: LoadPlan, told: Told) -> Said:
 
 
 def _layers(made: LoadPlan, told: Told) -> Said:
-    total = told.header.shape("block_count") + 1
+    total = told.shape.layers
     names = " and ".join(card.name for card in told.room.gpus)
     if not told.room.gpus:
         yield _no_card(told.computer), False

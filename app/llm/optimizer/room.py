@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.llm.optimizer.machine.records import Computer
+    from app.llm.optimizer.machine.records import Computer, Gpu
     from app.llm.optimizer.memory import Estimate
 
 # Bytes that are left free: for the desktop that draws on a card, and for the system.
@@ -61,15 +61,19 @@ def room(computer: Computer, released: Released = NOTHING_RELEASED) -> Room:
         free = total
     total = UNKNOWN if total is None else max(0, total - SYSTEM_MARGIN)
     free = UNKNOWN if free is None else max(0, min(total, free + released.cpu - SYSTEM_MARGIN))
-    gpus = [gpu for gpu in computer.gpus if gpu.is_usable]
-    is_unified = any(gpu.is_unified for gpu in gpus)
-    # llama.cpp takes all cards, and a graphics unit of the processor only where there is no card.
-    cards = [gpu for gpu in gpus if not gpu.is_unified] or gpus[:1]
+    cards = used_cards(computer)
+    is_unified = any(card.is_unified for card in cards)
     rooms = [
         GpuRoom(card.name, _on_card(card.free, card.total, _at(released.gpus, number)))
         for number, card in enumerate(cards)
     ]
     return Room(free, total, tuple(rooms), is_unified and len(cards) == 1)
+
+
+def used_cards(computer: Computer) -> list[Gpu]:
+    """The GPUs that llama.cpp takes: all cards, and the processor's own where there is no card."""
+    usable = [gpu for gpu in computer.gpus if gpu.is_usable]
+    return [gpu for gpu in usable if not gpu.is_unified] or usable[:1]
 
 
 def _on_card(free: int | None, total: int | None, released: int) -> int:

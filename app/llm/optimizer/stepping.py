@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.llm.optimizer.shape import Shape
 from app.llm.optimizer.wishes import NO_CEILING, Ceiling
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def lower(failed: LoadPlan, header: Header, ceiling: Ceiling = NO_CEILING) -> Ce
     """
     layers = failed.n_gpu_layers
     if layers:
-        total = header.shape("block_count") + 1
+        total = Shape.of(header).layers
         layers = min(layers, total) if layers > 0 else total
         return Ceiling(ceiling.context, layers * KEPT[0] // KEPT[1])
     context = failed.n_ctx // 2

@@ -22,7 +22,7 @@ def threads(computer: Computer, wishes: Wishes, *, is_on_gpu: bool) -> tuple[int
     if wishes.threads is not None:
         return wished(wishes.threads, chip)
     if not wishes.optimize:
-        return PLAIN_THREADS, f"{_counted(PLAIN_THREADS)}: llama.cpp's own default."
+        return PLAIN_THREADS, f"{counted(PLAIN_THREADS)}: llama.cpp's own default."
     count, reason = _suiting(chip)
     if is_on_gpu and count > FEEDING_THREADS:
         count = FEEDING_THREADS
@@ -30,16 +30,16 @@ def threads(computer: Computer, wishes: Wishes, *, is_on_gpu: bool) -> tuple[int
     if wishes.quiet and count > 1:
         count //= 2
         reason = f"half as many as would be fastest, to stay quiet ({reason})"
-    return count, f"{_counted(count)}: {reason}."
+    return count, f"{counted(count)}: {reason}."
 
 
 def wished(count: int, chip: Processor) -> tuple[int, str]:
     """The number that a person set, as far as the computer has it."""
-    most = _most(chip)
+    most = most_threads(chip)
     if count > most:
-        return most, f"{_counted(most)}: {count:,} were wished for, and Hearth may use no more."
+        return most, f"{counted(most)}: {count:,} were wished for, and Hearth may use no more."
     count = max(1, count)
-    return count, f"{_counted(count)}, as you set it."
+    return count, f"{counted(count)}, as you set it."
 
 
 def _suiting(chip: Processor) -> tuple[int, str]:
@@ -61,13 +61,14 @@ def _suiting(chip: Processor) -> tuple[int, str]:
     return cores, f"one for each of your {_cores(cores)}; more would wait for each other"
 
 
-def _most(chip: Processor) -> int:
-    """Threads beyond this number only wait; a quota is kept by the kernel in any case."""
+def most_threads(chip: Processor) -> int:
+    """The most threads that can run at once; a quota is kept by the kernel in any case."""
     allowed = len(chip.allowed_cpus) if chip.allowed_cpus else 0
     return min(MOST_THREADS, allowed or chip.logical_cores or chip.physical_cores or MOST_THREADS)
 
 
-def _counted(count: int) -> str:
+def counted(count: int) -> str:
+    """The number with its noun."""
     return f"{count} thread" if count == 1 else f"{count} threads"
 
 

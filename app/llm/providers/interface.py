@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Protocol, TypeVar, runtime_checkable
 
+from app.llm.trials import Test, TuningProgress
 from app.schema import (
     Chunk,
     Health,
     LoadedModel,
+    LoadPlan,
     LoadProgress,
     ModelInfo,
     PullProgress,
@@ -75,6 +77,29 @@ class LoadsModels(Protocol):
 
     async def unload(self) -> None:
         """Gives the model's memory back."""
+        ...
+
+
+@runtime_checkable
+class Benches(Protocol):
+    """The ability of the provider whose models' speed can be measured without a chat."""
+
+    def bench(
+        self, model: str, test: Test, plan: LoadPlan | None = None
+    ) -> AsyncGenerator[float, None]:
+        """The seconds of each run of a test on the loaded model. Raises HearthError.
+
+        `plan` has other threads, steps or cache than those that the model was loaded with.
+        """
+        ...
+
+
+@runtime_checkable
+class Tunes(Protocol):
+    """The ability to find out by trying how a model runs fastest here."""
+
+    def tune(self, model: str) -> AsyncGenerator[TuningProgress, None]:
+        """Tries settings on the loaded model and keeps the best. Raises HearthError."""
         ...
 
 

@@ -15,11 +15,13 @@ from app.llm.optimizer import purpose
 from app.llm.optimizer.memory import Estimate
 from app.llm.optimizer.room import NOTHING_RELEASED, Released
 from app.llm.optimizer.wishes import Ceiling
+from app.llm.providers import local_tuning
 from app.llm.providers.embedding import EmbeddingModel
 from app.llm.providers.local_plans import LocalPlans, Subject, notice_of
 from app.llm.providers.wire.thinking import Thinking
 from app.llm.runner.interface import Loaded, Runner
 from app.llm.runner.preflight import Preflight
+from app.llm.trials import Test, TuningProgress
 from app.schema import (
     Adapter,
     Chunk,
@@ -51,11 +53,13 @@ class LocalProvider:
         plans: LocalPlans,
         adapters: Callable[[str], Sequence[Adapter]] = lambda _model: (),
         used: Callable[[Path], None] = lambda _path: None,
+        tuning_seconds: float = local_tuning.SECONDS,
     ) -> None:
         """Takes the runner, the trial of new files, and the list of files (which may block).
 
         `plans` says how a file is loaded, and `adapters` gives the LoRA adapters that are to be
-        loaded with a model. `used` is told of each file that was loaded; it may block.
+        loaded with a model. `used` is told of each file that was loaded; it may block. A search
+        for what is fastest takes no longer than `tuning_seconds`.
         """
         self._runner = runner
         self._preflight = preflight
@@ -63,8 +67,10 @@ class LocalProvider:
         self._adapters = adapters
         self._plans = plans
         self._used = used
+        self._tuning_seconds = tuning_seconds
         self._loaded: str | None = None
         self._estimate: Estimate | None = None  # of what is loaded
+        self._plan: LoadPlan | None = None  # likewise
         self._loading = asyncio.Lock()
         self._embedding = EmbeddingModel(preflight, self._loading)
 
@@ -94,7 +100,7 @@ class LocalProvider:
             made, lambda fraction: on_progress(LoadProgress(LoadStage.CHECKING, fraction))
         )
         made, loaded = await self._step_down(subject, made, on_progress)
-        self._loaded = model
+        self._loaded, self._plan = model, made
         self._estimate = await asyncio.to_thread(self._plans.estimate, subject, made)
         await asyncio.to_thread(self._used, subject.header.path)
         return LoadedModel(
@@ -106,6 +112,7 @@ class LocalProvider:
             adapters=made.adapters,
             plan=made,
             memory=self._estimate.total,
+            weights=loaded.weights,
         )
 
     async def _step_down(
@@ -136,8 +143,7 @@ class LocalProvider:
     def _read(self, model: str) -> Subject:
         """The headers of a model and of its adapters. Raises ModelError."""
         header = gguf.read(Path(model).absolute())
-        wanted = self._adapters(model)
-        return Subject(header, tuple((one, gguf.read_adapter(one.path, header)) for one in wanted))
+        return Subject.of(header, self._adapters(model))
 
     async def unload(self) -> None:
         """Gives the memory back, once the answers that wait have ended."""
@@ -145,7 +151,7 @@ class LocalProvider:
         await self._embedding.unload()
 
     async def _unload_chat(self) -> None:
-        self._loaded = None
+        self._loaded = self._plan = None
         await self._runner.unload()
 
     async def stream(self, model: str, request: Request) -> AsyncGenerator[Chunk, None]:
@@ -162,6 +168,53 @@ class LocalProvider:
                     yield Chunk(split.text, chunk.tokens, reasoning=split.reasoning)
                 if chunk.finish is not None:
                     yield chunk
+
+    async def bench(
+        self, model: str, test: Test, plan: LoadPlan | None = None
+    ) -> AsyncGenerator[float, None]:
+        """The seconds of each run of a test, with the settings that the model was loaded with.
+
+        `plan` stands in for those.
+        """
+        self._require(model)
+        made = plan or self._plan
+        assert made is not None  # noqa: S101 - what is loaded has one
+        async with aclosing(self._runner.bench(made, test)) as runs:
+            async for seconds in runs:
+                yield seconds
+
+    async def tune(self, model: str) -> AsyncGenerator[TuningProgress, None]:
+        """Searches for up to a minute for what is fastest; closing the generator ends it.
+
+        Raises:
+            NoModel: the model is not loaded, or was unloaded meanwhile.
+            GenerationError: it could not be measured.
+        """
+        self._require(model)
+        subject = await asyncio.to_thread(self._read, model)
+        loaded = self._plan
+        assert loaded is not None  # noqa: S101 - what is loaded has one
+
+        async def reload(plan: LoadPlan) -> None:
+            async with self._loading:
+                self._require(model)
+                self._plan = None
+                await self._runner.load(plan, lambda _progress: None)
+                self._plan = plan
+
+        def bench(test: Test, plan: LoadPlan) -> AsyncGenerator[float, None]:
+            return self.bench(model, test, plan)
+
+        tuning = local_tuning.LocalTuning(
+            bench, self._plans, subject, loaded, reload, self._tuning_seconds
+        )
+        try:
+            async with aclosing(tuning.run(self._released())) as reports:
+                async for report in reports:
+                    yield report
+        finally:
+            if self._plan is None and self._loaded == model:
+                self._loaded = None  # it could not be put back; who asks it loads it anew
 
     async def count_tokens(self, model: str, request: Request) -> TokenCount:
         """The prompt's tokens, by the model's own tokenizer."""

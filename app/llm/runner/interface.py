@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.schema import Chunk, LoadPlan, LoadProgress, Request
+from app.llm.trials import Test
+from app.schema import Chunk, LoadPlan, LoadProgress, Request, Weights
 
 OnProgress = Callable[[LoadProgress], None]
 
@@ -18,6 +19,7 @@ class Loaded:
     context: int
     device: str
     notice: str = ""
+    weights: Weights | None = None
 
 
 class Runner(Protocol):
@@ -29,6 +31,10 @@ class Runner(Protocol):
 
     def generate(self, request: Request) -> AsyncGenerator[Chunk, None]:
         """Streams an answer. Raises GenerationError."""
+        ...
+
+    def bench(self, plan: LoadPlan, test: Test) -> AsyncGenerator[float, None]:
+        """The seconds of each run of a test, on the loaded model with a plan's other settings."""
         ...
 
     async def count_tokens(self, request: Request) -> int:

@@ -14,6 +14,7 @@ import logging
 import os
 import signal
 import sys
+from collections import deque
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -28,10 +29,12 @@ from app.errors import (
     ModelTooLarge,
     UnsupportedModel,
 )
+from app.llm.trials import Test
 from app.schema import Adapter, LoadPlan
 
 CONTEXT = 512  # tokens, enough for a trial
-TRIAL = "The quick brown fox"
+TRIAL = "The quick brown fox"  # for models that make vectors
+TESTS = (Test(16, is_prompt=True), Test(2, is_prompt=False))  # for the others
 LOAD_SHARE = 0.8  # of the progress; the rest is the first token
 SILENCE_LIMIT = 180.0  # seconds without a sign of life
 _LOG = logging.getLogger(__name__)
@@ -79,6 +82,11 @@ class Preflight:
         known.setdefault("files", {})[files] = stamp
         self._write(known)
         return plan
+
+    @property
+    def extra_buffers(self) -> bool:
+        """Whether this machine can run repacked weights, as far as was found out."""
+        return bool(self._read().get("extra_buffers", True))
 
     def _read(self) -> dict[str, Any]:
         """The record of this llama.cpp; another version's is forgotten."""
@@ -196,7 +204,7 @@ def _parsed(line: bytes) -> dict[str, Any]:
 
 
 def run_child(argument: str) -> int:
-    """The child's whole life: loads a plan given as JSON, makes two tokens, reports in JSON.
+    """The child's whole life: loads a plan given as JSON, computes some tokens, reports in JSON.
 
     A model that is loaded for embedding makes a vector instead.
     """
@@ -208,7 +216,6 @@ def run_child(argument: str) -> int:
 
     from app.llm.runner.abort_flag import AbortFlag
     from app.llm.runner.llama.engine import Engine
-    from app.schema import Request, Sampling
 
     said = -1
 
@@ -224,9 +231,10 @@ def run_child(argument: str) -> int:
         if plan.for_embedding:
             engine.embed([TRIAL])
         else:
-            two = Sampling(temperature=0, max_tokens=2)
-            for _ in engine.generate(Request(raw=TRIAL, sampling=two)):
-                pass
+            # Tokens instead of a text, which not every vocabulary can write. Several at once and
+            # one alone are computed by other kernels.
+            for test in TESTS:
+                deque(engine.bench(plan, test), maxlen=0)
         engine.unload()
     except HearthError as error:
         say(

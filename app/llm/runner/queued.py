@@ -10,6 +10,7 @@ from app.errors import ModelLoadError
 from app.llm.runner.abort_flag import AbortFlag
 from app.llm.runner.interface import Loaded, OnProgress
 from app.llm.runner.worker import Job, Worker
+from app.llm.trials import Test
 from app.net import Silence
 from app.schema import Chunk, EngineBuild, LoadPlan, LoadProgress, LoadStage, Request
 
@@ -100,6 +101,28 @@ class QueuedRunner:
                         yield chunk
                     if not job.mailbox.closed:
                         await asyncio.sleep(BATCH_SECONDS)
+        finally:
+            await self._ended(job)
+        job.result()
+
+    async def bench(self, plan: LoadPlan, test: Test) -> AsyncGenerator[float, None]:
+        """The seconds of each run of a test; closing the generator ends it.
+
+        Raises:
+            ModelError: no model is loaded, or there is no memory for the test.
+            GenerationError: llama.cpp failed.
+        """
+
+        def work(engine: Engine, emit: Callable[[float], None]) -> None:
+            for seconds in engine.bench(plan, test):
+                emit(seconds)
+
+        job = Job(asyncio.get_running_loop(), work)
+        self._worker.submit(job)
+        try:
+            while times := await job.mailbox.take():
+                for seconds in times:
+                    yield seconds
         finally:
             await self._ended(job)
         job.result()

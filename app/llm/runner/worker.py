@@ -66,6 +66,12 @@ class Worker:
         self._stopping = False
         self.used = False  # whether there was ever a job
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a job runs or waits."""
+        with self._changed:
+            return self._current is not None or bool(self._waiting)
+
     def submit(self, job: Job[Event, Result], *, bounded: bool = True) -> int:
         """Queues a job; returns how many are ahead of it.
 

@@ -166,6 +166,7 @@ class ModelsController(QObject):
             self._services.tasks,
             self._window.resources,
             self._downloads.fetch,
+            self._library.judging,
         )
         self._servers = ServersController(
             page,

@@ -12,7 +12,6 @@ from PySide6.QtCore import QObject
 
 from app.errors import HearthError
 from app.library import shelf
-from app.library.hub import verdict
 from app.library.records import HubModel, Kind
 from app.ui.library.page import MORE
 
@@ -21,13 +20,10 @@ if TYPE_CHECKING:
 
     from app.gguf import Header
     from app.library.hub.client import Hub
-    from app.library.hub.verdict import Judgement
+    from app.library.judging import Judge, Judging
     from app.library.shelf import ShelfModel
-    from app.schema import Hardware
     from app.ui.library.page import ModelsPage
     from app.ui.tasks import Tasks
-
-USUAL_CONTEXT = 8192  # tokens, which a model is loaded with unless more is asked for
 
 
 class FinderController(QObject):
@@ -40,6 +36,7 @@ class FinderController(QObject):
         tasks: Tasks,
         resources: Path,
         fetch: Callable[[HubModel], None],
+        judging: Judging,
     ) -> None:
         """`fetch` is given a model that the person wants."""
         super().__init__(page)
@@ -49,12 +46,13 @@ class FinderController(QObject):
         self._tasks = tasks
         self._resources = resources
         self._fetch = fetch
+        self._judging = judging
         self._asking: asyncio.Task[Any] | None = None
         self._question: Callable[[], Coroutine[Any, Any, None]] | None = None  # the last one
         self._models: Sequence[HubModel] = ()  # of the repository that is shown
         self._header: Header | None = None  # of one of them
-        self._computer: Hardware | None = None
-        self._context = USUAL_CONTEXT
+        self._judge: Judge | None = None
+        self._context: int | None = None  # tokens that were chosen
         self._words = ""  # of the search that the repository was opened from
         page.view_changed.connect(self._view_changed)
         view = self._view
@@ -98,9 +96,9 @@ class FinderController(QObject):
 
     async def _fill(self) -> None:
         self._is_filled = True
-        self._computer = computer = await asyncio.to_thread(shelf.computer)
+        judge = await asyncio.to_thread(self._judging.look)
         models = await asyncio.to_thread(shelf.read, self._resources)
-        self._view.show_shelf(shelf.by_fit(models, computer))
+        self._view.show_shelf(judge.on_shelf(models))
 
     async def _search(self, words: str) -> None:
         repos = await self._hub.search(words)
@@ -114,33 +112,27 @@ class FinderController(QObject):
 
     async def _show_files(self, repo: str) -> None:
         self._models = await self._hub.models(repo)
-        self._header = None
-        self._context = USUAL_CONTEXT
-        self._view.show_files(repo, self._hub.page(repo), self._models, self._context)
-        self._computer = await asyncio.to_thread(shelf.computer)
-        self._judge()
+        self._judge = judge = await asyncio.to_thread(self._judging.look)
+        self._header = self._context = None
+        self._view.show_files(repo, self._hub.page(repo), self._models, judge.usual_context)
+        self._show_judgements()
         first = next((one for one in self._models if one.kind is Kind.CHAT), None)
         if first is not None:
             self._header = await self._hub.header(first)
             self._view.allow_context()
-            self._judge()
+            self._show_judgements()
 
     def _judge_for(self, context: int) -> None:
         self._context = context
-        self._judge()
+        self._show_judgements()
 
-    def _judge(self) -> None:
-        if self._computer is not None:
-            judged = {one.files[0].path: self._judgement(one) for one in self._models}
+    def _show_judgements(self) -> None:
+        if (judge := self._judge) is not None:
+            judged = {
+                model.files[0].path: judge.offered(model, self._header, self._context)
+                for model in self._models
+            }
             self._view.show_judgements(judged)
-
-    def _judgement(self, model: HubModel) -> Judgement:
-        assert self._computer is not None  # noqa: S101 - asked for before
-        if self._header is None or model.kind is not Kind.CHAT:
-            return verdict.by_size(model.size, self._computer)
-        return verdict.by_header(
-            self._header, model.size, self._computer, context=self._context, is_sibling=True
-        )
 
     async def _from_shelf(self, wanted: ShelfModel) -> None:
         self._view.show_note(f"Asking for {wanted.name}…")

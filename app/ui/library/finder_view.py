@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from app.library.hub.verdict import Judgement
     from app.library.records import HubModel, HubRepo
-    from app.library.shelf import Fit, ShelfModel
+    from app.library.shelf import ShelfModel
+    from app.library.verdicts import Fit
     from app.ui.icons import Icons
 
 SEARCH = "Search Hugging Face, such as qwen3 or a model's name"

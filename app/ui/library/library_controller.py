@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QMessageBox
 
 from app import wording
 from app.errors import HearthError
-from app.library import details, duplicates, removal, shelf
-from app.library.catalog import USABLE, info
+from app.library import details, duplicates, removal
+from app.library.catalog import info
 from app.library.records import LibraryModel, Snapshot
 from app.ui.banner import Topic
 from app.ui.controls import text_button
@@ -85,13 +85,9 @@ class LibraryController(QObject):
         self._spawn(self._fill())
 
     async def _fill(self) -> None:
-        computer = await asyncio.to_thread(shelf.computer)
-        self._page.show_computer(computer, shelf.largest(computer))
-        fits = {
-            model.path: shelf.fits(model, computer)
-            for model in self._snapshot.models
-            if model.kind in USABLE
-        }
+        judge = await asyncio.to_thread(self._library.judging.look)
+        self._page.show_computer(judge.memory())
+        fits = judge.fits(self._snapshot.models)
         self._view.show_snapshot(self._snapshot, fits, self._loaded_file())
 
     def _loaded_file(self) -> Path | None:

@@ -27,7 +27,7 @@ from app.ui.search_line import SearchLine
 from app.ui.words import Words
 
 if TYPE_CHECKING:
-    from app.library.shelf import Fit
+    from app.library.verdicts import Fit
     from app.ui.icons import Icons
     from app.ui.theme import Theme
 

@@ -18,7 +18,6 @@ from PySide6.QtWidgets import (
 
 from app.library import describing
 from app.library.records import Kind, LibraryModel, Presence
-from app.library.shelf import Fit
 from app.ui.controls import text_button
 from app.ui.words import Words, breakable
 
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from PySide6.QtGui import QResizeEvent
+
+    from app.library.verdicts import Fit
 
 
 MARGIN = 12  # pixels beside the text
@@ -102,7 +103,8 @@ class ModelCard(QFrame):
         self._show_facts()
         self.load.setText("In use" if is_in_use else "Load")
         self.load.setAccessibleName(f"Load {model.name}")
-        self._can_load = can_load(model) and fit is not Fit.NEVER and not is_in_use
+        # Also what is said not to fit: it may, as the person wishes it, and else the load says why.
+        self._can_load = can_load(model) and not is_in_use
         self.load.setEnabled(self._can_load)
         self.delete.setVisible(not model.is_shipped)
         self.delete.setText("Delete…" if model.is_foreign else "Delete")

@@ -33,7 +33,7 @@ from app.ui.words import isolated
 if TYPE_CHECKING:
     from PySide6.QtGui import QFocusEvent, QKeyEvent
 
-    from app.library.shelf import Fit
+    from app.library.verdicts import Fit
     from app.ui.theme import Theme
 
 Index = QModelIndex | QPersistentModelIndex

@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app import wording
 from app.ui.controls import text_button
 from app.ui.library.downloads_strip import DownloadsStrip
 from app.ui.library.finder_view import FinderView
@@ -26,7 +25,6 @@ from app.ui.tab_order import TabOrder
 if TYPE_CHECKING:
     from PySide6.QtGui import QResizeEvent
 
-    from app.schema import Hardware
     from app.ui.icons import Icons
     from app.ui.theme import Theme
 
@@ -60,13 +58,9 @@ class ModelsPage(Page):
         self.column.addStretch(1)
         TabOrder(self.inside)
 
-    def show_computer(self, facts: Hardware, largest: int) -> None:
+    def show_computer(self, sentences: str) -> None:
         """How much memory there is, and the largest file that fits."""
-        self._computer.setText(
-            f"This computer has {wording.size(facts.total_memory)} of memory, of which "
-            f"{wording.size(facts.available_memory)} are free now. A model file may have up to "
-            f"about {wording.size(largest)}. A smaller one answers faster."
-        )
+        self._computer.setText(sentences)
 
     def show_view(self, view: int) -> None:
         """Changes to another view."""

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from app.library.catalog import Library
     from app.library.downloads.queue import Downloads
     from app.library.hub.client import Hub
+    from app.library.judging import Judging
     from app.library.pulls import Pulls
     from app.library.records import Stage
     from app.library.renewals import Renewals
@@ -30,5 +31,6 @@ class LibraryServices:
     pulls: Pulls
     renewals: Renewals
     own_folder: Path  # where models are kept unless the person chose another folder
+    judging: Judging
     deleted: list[Deleted] = field(default_factory=list)  # what can be undone until the end
     told: dict[str, Stage] = field(default_factory=dict)  # of each download, so that none is twice

@@ -15,6 +15,7 @@ from app.paths import Paths
 from app.ui.banner import Topic
 from app.ui.settings.hardware_controller import HardwareController
 from app.ui.settings.sources import Sources
+from app.ui.settings.tuning_controller import TuningController
 from app.ui.settings.values import Values
 
 if TYPE_CHECKING:
@@ -25,9 +26,12 @@ if TYPE_CHECKING:
     from app.ui.main_window import MainWindow
     from app.ui.providers_controller import ProvidersController
     from app.ui.services import Services
+    from app.ui.settings.compare_controller import CompareController
+    from app.ui.settings.compare_page import View
     from app.ui.settings.keeping import Keeper
     from app.ui.settings.page import SettingsPage
     from app.ui.settings.place import Place
+    from app.ui.settings.tuning_work import TuningWork
 
 
 class SettingsController(QObject):
@@ -43,6 +47,7 @@ class SettingsController(QObject):
         keeper: Keeper,
         providers: ProvidersController,
         guide: GuideController,
+        tuning: TuningWork,
     ) -> None:
         super().__init__(window.shell)
         self._window = window
@@ -60,9 +65,13 @@ class SettingsController(QObject):
         folder = settings.path.parent
         self._folders = services.paths or Paths(folder, folder, folder / "cache")
         self._sources = Sources(services, settings, self._folders, window.resources)
+        give, undo = self._give_to_page, self._shell.toast.show_undo
+        self._tuning = TuningController(services, tuning, give, self._is_open, undo, self)
         self._hardware = HardwareController(
-            services, settings, keeper, self._give_to_page, self._is_open, self
+            services, settings, keeper, give, self._is_open, self._tuning, self
         )
+        self._tuning.plan_changed.connect(self._hardware.refresh)
+        self._compare: CompareController | None = None
         look = self._restyle
         self._effects: dict[str, Callable[[], object]] = {
             "appearance.theme": look,
@@ -88,11 +97,16 @@ class SettingsController(QObject):
             "hub-token": lambda what: self._spawn(self._change_key(what)),
             "computer": lambda _: self._hardware.read_again(),
             "wishes": self._hardware.act,
+            "compare": lambda _: self._show_compare(),
+            "tuning": self._tuning.act,
         }
 
     def detach(self) -> None:
         """Hears nothing of the models any more."""
         self._hardware.detach()
+        self._tuning.detach()
+        if self._compare is not None:
+            self._compare.detach()
 
     def show_page(self, section: str = "") -> None:
         """Opens the page, at a section or where it was."""
@@ -107,9 +121,10 @@ class SettingsController(QObject):
 
     def place(self) -> Place | None:
         """Where the person is on the page; None where it is not open."""
-        if self._page is None or not self._is_open():
+        compared = self._compare.view() if self._compare is not None else None
+        if self._page is None or not (self._is_open() or compared):
             return None
-        return self._page.place()._replace(undo=self._undo)
+        return self._page.place()._replace(undo=self._undo, compared=compared)
 
     def restore(self, place: Place) -> None:
         """Opens the page at a place, as before the window changed its look."""
@@ -119,9 +134,13 @@ class SettingsController(QObject):
             self._page.restore(place)
         if place.undo is not None:
             self._offer_undo(*place.undo)
+        if place.compared is not None:
+            self._show_compare(place.compared)
 
     def come_back(self) -> None:
         """Shows the page again after the chat, unless the person has left it."""
+        if self._compare is not None and self._compare.come_back():
+            return
         if self._page is not None and self._stays:
             self._shell.show_page(self._page)
             self._page.focus(self._focus)
@@ -131,6 +150,7 @@ class SettingsController(QObject):
 
         page = SettingsPage(Values(self._settings), self._shell.icons, self._shell)
         self._shell.add_page(page)
+        page.installEventFilter(self._tuning)  # a search ends when it is left
         page.left.connect(self._leave)
         page.changed.connect(self._changed)
         page.wanted.connect(self._give)
@@ -144,6 +164,27 @@ class SettingsController(QObject):
         self._keeper.flush()
         self._shell.leave_page()
         self._shell.composer.editor.setFocus()
+
+    def _show_compare(self, view: View | None = None) -> None:
+        """Opens the page on which models are compared."""
+        from app.ui.settings.compare_controller import CompareController
+
+        if self._compare is None:
+            self._compare = CompareController(
+                self._shell,
+                self._services,
+                self._settings,
+                self._keeper,
+                self._leave_compare,
+                self,
+            )
+        self._compare.show_page(view)
+
+    def _leave_compare(self) -> None:
+        if self._page is not None:
+            self._page.show_values()  # what was wished for there is shown here
+            self._shell.show_page(self._page)
+            self._page.focus("setting-compare")
 
     def _changed(self, path: str) -> None:
         self._keeper.keep()

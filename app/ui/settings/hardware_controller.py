@@ -14,13 +14,16 @@ from app.ui.settings.rows import PanelKind
 
 if TYPE_CHECKING:
     from app.llm.workbench import Workbench
+    from app.schema import LoadPlan
     from app.settings import SettingsFile, WishSetting
     from app.ui.services import Services
     from app.ui.settings.keeping import Keeper
+    from app.ui.settings.tuning_controller import TuningController
 
 Give = Callable[[str, object], None]
 COMPUTER, PLAN = PanelKind.COMPUTER.value, PanelKind.PLAN.value
 WISHES, USE = PanelKind.WISHES.value, PanelKind.USE.value
+TUNING = PanelKind.TUNING.value
 NO_MODEL = "No model is chosen."
 LOADING = "The model is being loaded."
 ELSEWHERE = "The chosen model runs at its server, which plans for itself."
@@ -29,7 +32,7 @@ ELSEWHERE = "The chosen model runs at its server, which plans for itself."
 class HardwareController(QObject):
     """Belongs to one shell; follows the model while its page is seen."""
 
-    keys = frozenset((COMPUTER, PLAN, WISHES, USE))
+    keys = frozenset((COMPUTER, PLAN, WISHES, USE, TUNING))
 
     def __init__(
         self,
@@ -38,6 +41,7 @@ class HardwareController(QObject):
         keeper: Keeper,
         give: Give,
         is_seen: Callable[[], bool],
+        tuning: TuningController,
         parent: QObject,
     ) -> None:
         """`give` gives a row its content; `is_seen` says whether the page is open."""
@@ -47,8 +51,10 @@ class HardwareController(QObject):
         self._keeper = keeper
         self._give = give
         self._is_seen = is_seen
+        self._tuning = tuning
         self._asked: set[str] = set()  # rows that have been seen
         self._bench: Workbench | None = None
+        self._wanted: WishSetting | None = None  # what is reckoned with at the moment
         self._turn = 0  # of the readings: only the latest is shown
         self._shown: tuple[object, ...] = ()
         self._unsubscribe = services.manager.subscribe(self._changed)
@@ -70,7 +76,7 @@ class HardwareController(QObject):
 
     def refresh(self) -> None:
         """Shows the model as it is now, where it is looked at."""
-        if self._asked & {PLAN, WISHES} and self._is_seen():
+        if self._asked & {PLAN, WISHES, TUNING} and self._is_seen():
             self._turn += 1
             self._spawn(self._read_model(self._turn))
 
@@ -146,16 +152,30 @@ class HardwareController(QObject):
             self._bench = bench
             self._give(PLAN, sheet)
             self._give(WISHES, sheet)
+            self._tuning.show_model(bench)
+            self._spawn(self._learn(bench, sheet.present.made))
+
+    async def _learn(self, bench: Workbench, made: LoadPlan | None) -> None:
+        """Has the speed foretold, once the computer has been measured for it."""
+        if made is not None and await asyncio.to_thread(bench.learn, made) and bench is self._bench:
+            self._give(PLAN, await asyncio.to_thread(bench.sheet))
 
     def _show_none(self, why: str) -> None:
         self._bench = None
         self._give(PLAN, why)
         self._give(WISHES, None)
+        self._tuning.show_model(None, why)
 
     async def _try(self, bench: Workbench, wanted: WishSetting) -> None:
         outlook = await asyncio.to_thread(bench.outlook, wanted)
         if bench is self._bench:
             self._give(WISHES, outlook)
+            self._wanted = wanted
+        made = outlook.made
+        if made is None or not await asyncio.to_thread(bench.learn, made):
+            return
+        if bench is self._bench and wanted is self._wanted:
+            self._give(WISHES, await asyncio.to_thread(bench.outlook, wanted))
 
     async def _load(self, bench: Workbench) -> None:
         """Loads the model as it is wished for now; the manager's state tells of what fails."""

@@ -35,7 +35,7 @@ class OutlookView(QWidget):
         self.heading.setText(_heading(outlook, sheet))
         self.warning.setText(" ".join(outlook.warnings))
         self.warning.setVisible(bool(outlook.warnings))
-        self.memory.show_pairs(words.memory(outlook.memory, is_rough=outlook.is_rough))
+        self.memory.show_pairs(words.taken(outlook))
         known = {one.choice: one.value for one in sheet.present.lines}
         changed = [one for one in outlook.lines if known.get(one.choice) != one.value]
         self.changes.show_pairs(words.lines(changed))

@@ -9,6 +9,7 @@ from app.ui.settings.hardware_plan import PlanField
 from app.ui.settings.hardware_use import UseField
 from app.ui.settings.hardware_wishes import WishesField
 from app.ui.settings.rows import PanelKind
+from app.ui.settings.tuning_block import TuningField
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
@@ -25,5 +26,6 @@ def make_panel(row: Row, kind: PanelKind, icons: Icons, parent: QWidget) -> Fiel
         PanelKind.PLAN: PlanField,
         PanelKind.WISHES: WishesField,
         PanelKind.USE: UseField,
+        PanelKind.TUNING: TuningField,
     }
     return panels[kind](row, icons, parent)

@@ -29,7 +29,7 @@ class PlanField(Field):
         self.warning = Words("", self, "error")
         self.warning.setObjectName("planWarning")
         self.warning.hide()
-        self._memory_heading = Words("Memory", self, "strong")
+        self._memory_heading = Words("Memory and speed", self, "strong")
         self.lines, self.memory = Pairs(self), Pairs(self)
         column = QVBoxLayout()
         column.setSpacing(12)
@@ -55,7 +55,7 @@ class PlanField(Field):
             self.heading.setText(f"{bench.name} {state}:")
             self.warning.setText(" ".join(outlook.warnings))
             self.lines.show_pairs(words.lines(outlook.lines))
-            self.memory.show_pairs(words.memory(outlook.memory, is_rough=outlook.is_rough))
+            self.memory.show_pairs(words.taken(outlook))
         else:
             self.heading.setText(str(content or ""))
             self.warning.setText("")

@@ -51,11 +51,6 @@ class UseField(Field):
         """The text: nothing here takes the keyboard."""
         return self._text
 
-    @property
-    def is_looking(self) -> bool:
-        """Whether the timer runs."""
-        return self._timer.isActive()
-
     def value(self) -> object:
         """Nothing is set here."""
         return None
@@ -63,8 +58,8 @@ class UseField(Field):
     def take(self, content: object) -> None:
         """The meter; None, or a sentence, where no model is loaded in this process."""
         meter = content if isinstance(content, UseMeter) else None
-        self._meter = meter
-        self._timer.stop()  # a new meter is looked at at once
+        self._rest()
+        self._meter = meter  # a new one is looked at at once
         self._curve.clear()
         self._curve.setVisible(meter is not None)
         self._text.setText("" if meter else str(content or ""))
@@ -76,17 +71,22 @@ class UseField(Field):
         self._follow()
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """It is not seen any more."""
+        """It is not seen any more, nor where the window is minimised."""
         super().hideEvent(event)
-        self._follow()
+        self._rest()
 
     def _follow(self) -> None:
         """Has the timer run, or not."""
         if self._meter is None or not self.isVisible():
-            self._timer.stop()
+            self._rest()
         elif not self._timer.isActive():
             self._timer.start()
             self._look()
+
+    def _rest(self) -> None:
+        self._timer.stop()
+        if self._meter is not None:
+            self._meter.close()
 
     def _look(self) -> None:
         if self._meter is None:

@@ -66,11 +66,6 @@ class WishesField(Field):
         self.take(None)
 
     @property
-    def is_waiting(self) -> bool:
-        """Whether what was typed is still to be reckoned with."""
-        return self._pause.isActive()
-
-    @property
     def target(self) -> QWidget:
         """The first row's control, or this."""
         return self.form.views[0].field.target if self.form.views else self

@@ -9,8 +9,11 @@ from app import wording
 from app.ui.settings.hardware_pairs import Pair
 
 if TYPE_CHECKING:
+    from app.llm.card_use import CardUse
     from app.llm.plan_words import DeviceMemory, Line
+    from app.llm.trials import Speed
     from app.llm.use_meter import Use
+    from app.llm.workbench import Outlook
 
 FIRM = "\u00a0"  # a space at which no line ends
 
@@ -18,6 +21,11 @@ FIRM = "\u00a0"  # a space at which no line ends
 def lines(told: Sequence[Line]) -> list[Pair]:
     """Each choice with its value and its reason."""
     return [Pair(one.name, one.value, one.reason) for one in told]
+
+
+def taken(outlook: Outlook) -> list[Pair]:
+    """What a way to load a model takes, and how fast it is."""
+    return [*memory(outlook.memory, is_rough=outlook.is_rough), *speed(outlook.speed)]
 
 
 def memory(uses: Sequence[DeviceMemory], *, is_rough: bool) -> list[Pair]:
@@ -33,19 +41,38 @@ def memory(uses: Sequence[DeviceMemory], *, is_rough: bool) -> list[Pair]:
     ]
 
 
+def speed(foretold: Speed) -> list[Pair]:
+    """The tokens per second that are foretold; nothing where they are not known."""
+    parts = [
+        f"about {wording.rate(value)} {doing}"
+        for value, doing in (
+            (foretold.generation, "when it writes"),
+            (foretold.prompt, "when it reads a prompt"),
+        )
+        if value is not None
+    ]
+    if not parts:
+        return []
+    return [
+        Pair("Speed", ", ".join(parts), "Foretold by what this computer was measured to reach.")
+    ]
+
+
 def use(now: Use) -> str:
-    """A line on the processor and the memory of this moment."""
+    """A line on the processor, the memory and the graphics cards of this moment."""
     parts = []
     if now.cores is not None:
         percent = 100 * min(1.0, now.cores / now.of_cores)
         of_all = f"{now.cores:.1f} of {now.of_cores} hardware threads"
         parts.append(f"Processor {percent:.0f}{FIRM}% ({of_all})")
     parts.append(f"Memory {wording.size(now.memory)}")
-    parts += [
-        f"{card.name} {wording.size(card.taken)} of {wording.size(card.total)}"
-        for card in now.cards
-    ]
+    parts += map(_card, now.cards)
     return " · ".join(parts)
+
+
+def _card(card: CardUse) -> str:
+    busy = "" if card.busy is None else f"{card.busy}{FIRM}% busy, "
+    return f"{card.name} {busy}{wording.size(card.taken)} of {wording.size(card.total)}"
 
 
 def _of(free: int | None) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtCore import QEvent, QSignalBlocker, Signal
+from PySide6.QtGui import QFont, QFontMetrics
 from PySide6.QtWidgets import QButtonGroup, QPushButton, QVBoxLayout, QWidget
 
 from app.ui.choice import CalmChoice
@@ -58,6 +59,18 @@ class Navigation(QWidget):
         self._line.setVisible(narrow)
         for button in self._buttons.values():
             button.setVisible(not narrow)
+
+    def event(self, event: QEvent) -> bool:
+        """A title is bold where it is marked, and needs the room for that from the start."""
+        if event.type() in (QEvent.Type.Polish, QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            for button in self._buttons.values():
+                button.ensurePolished()
+                bold = QFont(button.font())
+                bold.setWeight(QFont.Weight.DemiBold)
+                text = QFontMetrics(bold).horizontalAdvance(button.text())
+                usual = button.fontMetrics().horizontalAdvance(button.text())
+                button.setMinimumWidth(button.sizeHint().width() + max(0, text - usual))
+        return super().event(event)
 
     def _add(self, section: Section) -> None:
         button = text_button(section.title, "section", self, f"section-{section.name}")

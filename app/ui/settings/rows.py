@@ -109,6 +109,7 @@ class PanelKind(StrEnum):
     PLAN = "plan"
     WISHES = "wishes"
     USE = "use"
+    TUNING = "tuning"
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,6 @@ class SecretField(Field):
         self._giving.setDirection(direction.TopToBottom if narrow else direction.LeftToRight)
 
     def _show(self, state: KeyState) -> None:
-        self._works = state.keyring_works
         if state.is_known:
             said = FOR_THIS_RUN if state.is_for_this_run else KEPT
             if state.is_for_this_run and state.keyring_works:

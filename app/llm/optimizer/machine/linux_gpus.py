@@ -25,6 +25,8 @@ from app.llm.optimizer.machine.values import (
 
 ROCM = ("rocm-smi", "--showproductname", "--showbus", "--showmeminfo", "vram", "--json")
 KNOWN = (pci.NVIDIA, pci.AMD, pci.INTEL)  # others are of servers' consoles and virtual machines
+# Raven Ridge and Picasso always say 100 (gitlab.freedesktop.org/drm/amd, issue 1932).
+ALWAYS_BUSY = (pci.identity(pci.AMD, "15dd"), pci.identity(pci.AMD, "15d8"))
 
 
 def gpus(root: Path = Path("/")) -> tuple[Gpu, ...]:
@@ -39,6 +41,16 @@ def rocm(tools: Tools, seconds: float) -> tuple[Gpu, ...]:
     printed = json_object(tools.run(ROCM, seconds))
     cards = [card for name, card in printed.items() if name.startswith("card")]
     return tuple(gpu for card in cards if isinstance(card, dict) and (gpu := _of_rocm(card)))
+
+
+def busy(root: Path, address: str) -> int | None:
+    """How busy AMD's card at a place on the PCI bus is, in percent; None where it does not tell."""
+    device = root / "sys/bus/pci/devices" / address
+    percent = number(text(device / "gpu_busy_percent"))
+    hardware = pci.identity(text(device / "vendor"), text(device / "device"))
+    if percent is None or percent > 100 or hardware in ALWAYS_BUSY:
+        return None
+    return percent
 
 
 def _card(root: Path, card: Path) -> Gpu | None:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -27,12 +28,24 @@ class Tools(Protocol):
 
 
 class SystemTools:
-    """The tools of this computer."""
+    """The tools of this computer; any thread may run one, and `close` ends them all."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Ends what runs, which has told nothing then, and runs nothing more."""
+        with self._lock:
+            self._is_closed = True
+            for process in self._running:
+                process.kill()
 
     def run(self, command: Sequence[str], seconds: float) -> str | None:
         """Its standard output, whatever its exit code; None where it is missing or too slow."""
         program = shutil.which(command[0], path=_search_path())
-        if program is None:
+        if program is None or self._is_closed:
             return None
         # A file, not a pipe: a child that outlives the tool could hold a pipe open for ever.
         with tempfile.TemporaryFile() as output:
@@ -47,12 +60,24 @@ class SystemTools:
                 )
             except (OSError, ValueError):
                 return None
-            if not _ended(process, seconds):
-                process.kill()
-                _ended(process, ENDING)
+            if not self._has_ended(process, seconds):
                 return None
             output.seek(0)
             return output.read(LARGEST_FILE).decode("utf-8", "replace")
+
+    def _has_ended(self, process: subprocess.Popen[bytes], seconds: float) -> bool:
+        """Whether a tool has ended by itself in time; else it is killed."""
+        with self._lock:
+            self._running.add(process)
+            if self._is_closed:
+                process.kill()
+        in_time = _ended(process, seconds)
+        if not in_time:
+            process.kill()
+            _ended(process, ENDING)
+        with self._lock:
+            self._running.discard(process)
+            return in_time and not self._is_closed
 
 
 def _ended(process: subprocess.Popen[bytes], seconds: float) -> bool:

@@ -63,8 +63,14 @@ class Placement:
         number = int(named[1])
         if number >= len(self.layers):
             return self.output
-        is_expert = number < cpu_expert_layers and _EXPERTS.match(named[2])
-        return 0 if is_expert else self.layers[number]
+        stays = number < cpu_expert_layers and is_expert(name)
+        return 0 if stays else self.layers[number]
+
+
+def is_expert(name: str) -> bool:
+    """Whether a tensor holds experts, of which a token needs a few."""
+    named = _BLOCK.match(name)
+    return named is not None and _EXPERTS.match(named[2]) is not None
 
 
 def weight_bytes(

@@ -10,8 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, suppress
 
 import llama_cpp.llama_cpp as llama
 
@@ -22,9 +21,12 @@ from app.llm.runner.chat_template import Prompt, Templater
 from app.llm.runner.interface import Loaded
 from app.llm.runner.llama import context, device, log, sampler
 from app.llm.runner.llama.adapters import Adapters
+from app.llm.runner.llama.answer import Answer
+from app.llm.runner.llama.benchmark import BenchAborted, Benchmark
 from app.llm.runner.llama.embedding import Embedder
 from app.llm.runner.llama.model import LoadCancelled, Model
 from app.llm.runner.text_stream import TextStream
+from app.llm.trials import Test
 from app.schema import (
     Chunk,
     Finish,
@@ -33,7 +35,6 @@ from app.schema import (
     PromptProgress,
     Request,
     Sampling,
-    Usage,
 )
 
 FIRST_SLICE = 128  # tokens of a prompt that are processed before the first report
@@ -44,34 +45,6 @@ _LOG = logging.getLogger(__name__)
 
 class _Aborted(Exception):
     """The abort flag ended a computation."""
-
-
-@dataclass(slots=True)
-class _Answer:
-    """The course of one answer; times are seconds of time.monotonic."""
-
-    prompt: Prompt
-    started: float
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    generated: int = 0
-    reason: FinishReason = FinishReason.CANCELLED
-    prompt_began: float = 0.0
-    prompt_done: float = 0.0
-    first_token: float = 0.0
-    last_token: float = 0.0
-
-    def usage(self) -> Usage:
-        """The counts and times, whichever step the answer ended at."""
-        now = time.monotonic()
-        return Usage(
-            prompt_tokens=self.prompt_tokens,
-            cached_tokens=self.cached_tokens,
-            generated_tokens=self.generated,
-            prompt_seconds=(self.prompt_done or now) - self.prompt_began,
-            first_token_seconds=(self.first_token or now) - self.started,
-            generation_seconds=max(0.0, self.last_token - self.first_token),
-        )
 
 
 class Engine:
@@ -119,7 +92,8 @@ class Engine:
             self.context_size = llama.llama_n_ctx(self._context)
         self._embedder = Embedder(model, adapters, self.context_size, plan.n_threads, self._abort)
         where = device.of(model.layers, plan.n_gpu_layers)
-        return Loaded(self.context_size, where, self._templater.notice if self._templater else "")
+        notice = self._templater.notice if self._templater else ""
+        return Loaded(self.context_size, where, notice, model.weights)
 
     def unload(self) -> None:
         """Frees the model and its context."""
@@ -146,6 +120,20 @@ class Engine:
             raise _nothing_loaded()
         return self._embedder.embed(texts)
 
+    def bench(self, plan: LoadPlan, test: Test) -> Iterator[float]:
+        """The seconds of each run of a test, with threads, steps and cache as in `plan`.
+
+        The loaded model and its chat stay as they are. The abort flag ends it.
+
+        Raises:
+            NoModel: none is loaded.
+            ModelTooLarge: there is not enough memory for another context.
+            GenerationError: llama.cpp failed.
+        """
+        measured = Benchmark(self._loaded()[0], plan, test.depth + test.tokens, self._abort)
+        with closing(measured), suppress(BenchAborted):
+            yield from measured.seconds(test)
+
     def generate(self, request: Request) -> Iterator[Chunk]:
         """Streams an answer; the abort flag ends it with FinishReason.CANCELLED.
 
@@ -162,7 +150,7 @@ class Engine:
         if len(tokens) >= self.context_size:
             raise ContextOverflow(len(tokens), self.context_size)
         tokens, kept = kv_prefix.reuse(self._cached, tokens, model.piece)
-        answer = _Answer(prompt, started, prompt_tokens=len(tokens))
+        answer = Answer(prompt, started, prompt_tokens=len(tokens))
         answer.cached_tokens = self._keep(min(kept, len(tokens) - 1))
         answer.prompt_began = time.monotonic()
         try:
@@ -183,7 +171,7 @@ class Engine:
         self._batch = llama.llama_n_batch(self._context)
 
     def _speak(
-        self, answer: _Answer, chain: llama.llama_sampler_p, sampling: Sampling
+        self, answer: Answer, chain: llama.llama_sampler_p, sampling: Sampling
     ) -> Iterator[Chunk]:
         """Generates until the model or a limit ends the answer; a token is one chunk."""
         model, _ = self._loaded()

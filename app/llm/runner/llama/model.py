@@ -12,7 +12,7 @@ import llama_cpp.llama_cpp as llama
 from app.errors import GenerationError, UnsupportedModel
 from app.llm.runner.llama import log
 from app.llm.runner.llama.placement import Placement
-from app.schema import LoadPlan
+from app.schema import LoadPlan, Weights
 
 PIECE_BYTES = 256
 VALUE_BYTES = 256  # of a metadata value; longer ones are cut
@@ -80,6 +80,17 @@ class Model:
         """The Jinja source from the file, or ""."""
         source: bytes | None = llama.llama_model_chat_template(self.handle, None)
         return source.decode("utf-8", "replace") if source else ""
+
+    @property
+    def weights(self) -> Weights:
+        """What llama.cpp says of them."""
+        buffer = ctypes.create_string_buffer(VALUE_BYTES)
+        llama.llama_model_desc(self.handle, buffer, VALUE_BYTES)
+        return Weights(
+            buffer.value.decode("utf-8", "replace"),
+            llama.llama_model_size(self.handle),
+            llama.llama_model_n_params(self.handle),
+        )
 
     @property
     def bos(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.ui.settings.rows import Choice, Needs, Number, Panel, PanelKind, Row, Switch
+from app.ui.settings.rows import Choice, Fact, Needs, Number, Panel, PanelKind, Row, Switch
 
 ALL, ONE = "All models", "The chosen model"
 
@@ -52,6 +52,15 @@ ROWS = (
         group=ALL,
     ),
     Row(
+        "Compare models",
+        "See side by side what several models would take, and how fast they are likely to answer, "
+        "each loaded in several ways.",
+        Fact("Open the comparison"),
+        id="compare",
+        words="comparison table context kv cache speed tokens memory fits which",
+        group=ALL,
+    ),
+    Row(
         "In use now",
         "What Hearth takes of this computer at the moment, while a model is loaded.",
         Panel(PanelKind.USE),
@@ -74,6 +83,16 @@ ROWS = (
         id="wishes",
         words="context length n_ctx threads batch gpu layers offload kv cache type flash attention "
         "mmap mlock tensor split experts advanced",
+        group=ONE,
+    ),
+    Row(
+        "Tune for this model",
+        "Tries for up to a minute how this model runs fastest on this computer, while the chat "
+        "waits.",
+        Panel(PanelKind.TUNING),
+        id="tuning",
+        words="tune tuning benchmark bench measure speed fast tokens per second optimise threads "
+        "batch",
         group=ONE,
     ),
 )

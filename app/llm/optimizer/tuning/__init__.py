@@ -1,0 +1,1 @@
+"""Finds out by trying how a model runs fastest on this computer, and keeps it."""
