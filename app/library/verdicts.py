@@ -49,11 +49,6 @@ def by_rule(size: int) -> Needs:
     return Needs(usual, least, usual + RUNTIME - beside, least + RUNTIME - beside, beside)
 
 
-def of_size(size: int, computer: Computer) -> Fit:
-    """Whether a model file of `size` bytes fits, by a rule of thumb."""
-    return of_needs(by_rule(size), room(computer))
-
-
 def of_model(model: LibraryModel, computer: Computer, released: Released = NOTHING_RELEASED) -> Fit:
     """Whether a model of the library fits once `released` is free."""
     if model.taken is None:

@@ -42,7 +42,7 @@ class Speedometer:
                 "Choose a model file of this computer.",
             )
         with manager.occupied():
-            await manager.load(ref)
+            await self._get_ready(ref)
             tuning: Tuning | None = None
             async with aclosing(tuner.tune(ref.model)) as reports:
                 async for report in reports:
@@ -69,7 +69,7 @@ class Speedometer:
         if bench is None:
             raise NoModel(f"“{ref}” runs at its server.", "Ask it as in a chat.")
         with manager.occupied():
-            await manager.load(ref)
+            await self._get_ready(ref)
             loaded = manager.state.loaded
             made = with_threads(loaded.plan, threads) if loaded and loaded.plan else None
             for test in tests:
@@ -78,6 +78,12 @@ class Speedometer:
                     async for one in runs:
                         seconds = (*seconds, one)
                         yield test, Runs(test.tokens, seconds)
+
+    async def _get_ready(self, ref: ModelRef) -> None:
+        """Loads a model unless it is loaded already."""
+        loaded = self._manager.state.loaded
+        if loaded is None or loaded.info.ref != ref:
+            await self._manager.load(ref)
 
 
 def with_threads(plan: LoadPlan, threads: int | None) -> LoadPlan:

@@ -43,8 +43,13 @@ def collect(chunks: Iterator[Chunk]) -> tuple[str, Finish]:
     return "".join(chunk.text for chunk in heard), heard[-1].finish
 
 
+def alone(path: Path, **changes: object) -> LoadPlan:
+    """A plan with one thread: several wait for each other by spinning, for long on busy cores."""
+    return plan_for(path, **{"n_threads": 1, "n_threads_batch": 1, **changes})
+
+
 def load(engine: Engine, path: Path, **changes: object) -> LoadPlan:
-    plan = plan_for(path, **changes)
+    plan = alone(path, **changes)
     engine.load(plan, lambda _fraction: None)
     return plan
 
@@ -74,7 +79,7 @@ def test_the_context_is_as_large_as_the_test_needs_and_as_the_plan_has_it(
 ) -> None:
     plan = load(engine, STARTER, n_ctx=512)
     lines.clear()
-    other = replace(plan, n_threads=1, n_threads_batch=1, n_ubatch=32, type_k="q8_0", type_v="q8_0")
+    other = replace(plan, n_ubatch=32, type_k="q8_0", type_v="q8_0")
     assert len([*engine.bench(other, trials.Test(1000, is_prompt=True))]) == 1
     assert "K (q8_0)" in lines.text
     assert re.search(r"n_ubatch += 32\b", lines.text)
@@ -89,7 +94,7 @@ def test_the_chat_stays_in_its_cache(engine: Engine, parrot: Path) -> None:
     plan = load(engine, parrot)
     first, finish = collect(engine.generate(chat("hello")))
     before = finish.usage.prompt_tokens + finish.usage.generated_tokens
-    for other in (plan, replace(plan, n_threads=1, flash_attention=False)):
+    for other in (plan, replace(plan, n_threads=2, flash_attention=False)):
         assert [*engine.bench(other, PROMPT), *engine.bench(other, DEEP)]
     again, second = collect(engine.generate(chat("hello", first, "more")))
     assert second.usage.cached_tokens >= before - 1
@@ -137,7 +142,7 @@ async def answer(runner: QueuedRunner, request: Request) -> tuple[str, Finish]:
 
 
 async def test_the_runner_gives_each_run_as_it_ends(runner: QueuedRunner, tiny: Path) -> None:
-    plan = plan_for(tiny)
+    plan = alone(tiny)
     await runner.load(plan, ignore)
     async with aclosing(runner.bench(plan, PROMPT)) as runs:
         assert len([one async for one in runs]) == PROMPT.runs
@@ -149,7 +154,7 @@ async def test_the_runner_gives_each_run_as_it_ends(runner: QueuedRunner, tiny: 
 async def test_closing_a_measurement_ends_it_and_the_chat_goes_on_where_it_was(
     runner: QueuedRunner, parrot: Path
 ) -> None:
-    plan = plan_for(parrot)
+    plan = alone(parrot)
     await runner.load(plan, ignore)
     first, finish = await answer(runner, chat("hello"))
     before = finish.usage.prompt_tokens + finish.usage.generated_tokens
@@ -164,7 +169,7 @@ async def test_closing_a_measurement_ends_it_and_the_chat_goes_on_where_it_was(
 async def test_cancelling_the_task_ends_a_measurement_in_the_middle_of_a_prompt(
     runner: QueuedRunner, slow: Path
 ) -> None:
-    plan = plan_for(slow)
+    plan = alone(slow)
     await runner.load(plan, ignore)
 
     async def measured() -> list[float]:
@@ -182,7 +187,7 @@ async def test_cancelling_the_task_ends_a_measurement_in_the_middle_of_a_prompt(
 async def test_a_chat_waits_for_a_measurement_and_then_answers(
     runner: QueuedRunner, tiny: Path
 ) -> None:
-    plan = plan_for(tiny)
+    plan = alone(tiny)
     await runner.load(plan, ignore)
     runs = runner.bench(plan, replace(PROMPT, runs=20))
     await anext(runs)
@@ -195,7 +200,7 @@ async def test_a_chat_waits_for_a_measurement_and_then_answers(
 async def test_a_context_without_room_is_refused_through_the_queue(
     runner: QueuedRunner, slow: Path
 ) -> None:
-    plan = plan_for(slow)
+    plan = alone(slow)
     await runner.load(plan, ignore)
     with pytest.raises(ModelTooLarge):
         await anext(runner.bench(replace(plan, type_k="f32", type_v="f32"), HUGE))

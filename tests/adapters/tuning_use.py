@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
-from dataclasses import dataclass, field
+import json
+import sys
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -14,26 +17,24 @@ from app.errors import ModelTooLarge
 from app.gguf import Header
 from app.llm.manager import LLMManager
 from app.llm.optimizer.machine.records import Computer, Gpu, Memory, Processor
+from app.llm.optimizer.remembered import Remembered
+from app.llm.optimizer.tuning.kept import KeptTunings
 from app.llm.optimizer.wishes import NO_WISHES, Wishes
 from app.llm.providers.local import LocalProvider
 from app.llm.providers.local_plans import LocalPlans, Subject
+from app.llm.registry import Registry
 from app.llm.runner.interface import Loaded, OnProgress
-from app.llm.runner.queued import QueuedRunner
+from app.llm.runner.preflight import Preflight
+from app.llm.runner.queued import QueuedRunner, create_engine
+from app.llm.runner.worker import Worker
 from app.llm.speedometer import Speedometer
 from app.llm.trials import Test, Tuning, TuningProgress
-from app.schema import (
-    Finish,
-    LoadPlan,
-    Message,
-    ModelRef,
-    Request,
-    Role,
-    Sampling,
-)
+from app.schema import Finish, LoadPlan, Message, ModelRef, Request, Role, Sampling
 
 GB = 1 << 30
 ENGINE = metadata.version("llama-cpp-python")
 TWO_CORES = Computer(Processor(physical_cores=2, logical_cores=2), Memory(16 * GB, 12 * GB))
+ONE_CORE = replace(TWO_CORES, processor=Processor(physical_cores=1, logical_cores=2))
 WITH_CARD = Computer(
     TWO_CORES.processor,
     TWO_CORES.memory,
@@ -57,6 +58,7 @@ class Timed(QueuedRunner):
 
     rate: Rate | None = None  # None: as long as it really takes
     refuses: Callable[[LoadPlan], bool] = staticmethod(lambda _plan: False)
+    stalls: Callable[[LoadPlan], bool] = staticmethod(lambda _plan: False)
     hold: asyncio.Event | None = None  # awaited before each load
     loads: list[LoadPlan]
     benched: list[LoadPlan]
@@ -69,13 +71,19 @@ class Timed(QueuedRunner):
         if self.refuses(plan):
             await self.unload()  # as a load that fails has done
             raise ModelTooLarge("There is not enough free memory.", "Choose a smaller model.")
-        return await super().load(plan, on_progress)
+        return await super().load(self._alone(plan), on_progress)
 
     async def bench(self, plan: LoadPlan, test: Test) -> AsyncGenerator[float, None]:
         self.benched.append(plan)
-        async with aclosing(super().bench(plan, test)) as runs:
+        async with aclosing(super().bench(self._alone(plan), test)) as runs:
             async for seconds in runs:
+                if self.stalls(plan):
+                    await asyncio.Event().wait()
                 yield seconds if self.rate is None else test.tokens / self.rate(plan, test)
+
+    def _alone(self, plan: LoadPlan) -> LoadPlan:
+        """With one thread: several wait for each other by spinning, for long on busy cores."""
+        return plan if self.rate is None else replace(plan, n_threads=1, n_threads_batch=1)
 
 
 class Told:
@@ -122,6 +130,18 @@ class Here:
         tuning = self.reports[-1].tuning
         assert tuning is not None
         return tuning
+
+    async def interrupted(
+        self, at: Callable[[TuningProgress], bool], by: Callable[[], Awaitable[None]]
+    ) -> None:
+        """The whole search, in which something happens once."""
+        has_happened = False
+        async with aclosing(self.speedometer.tune(self.ref)) as reports:
+            async for report in reports:
+                self.reports.append(report)
+                if at(report) and not has_happened:
+                    has_happened = True
+                    await by()
 
     async def answer(self, *texts: str) -> Finish:
         """A few words of the selected model."""

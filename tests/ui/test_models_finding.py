@@ -15,12 +15,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox, QLineEdit, QPushButton
 
 from app import paths
+from app.llm.optimizer.machine.records import Computer, Memory
 from tests.adapters.hub_use import TINY
 from tests.fakes import gguf_small
 from tests.fakes.hub.content import Content
 from tests.fakes.hub.faults import Fault
 from tests.fakes.hub.server import FakeHub
 from tests.ui.conftest import Run, settle, until
+from tests.ui.hardware_use import FixedSurvey
 from tests.ui.models_use import Shop, files_in, open_shop
 
 GATED = "owner/Gated-GGUF"
@@ -66,7 +68,8 @@ def fake(header: bytes) -> Iterator[FakeHub]:
 @pytest.fixture
 def shop(run: Run, tmp_path: Path, fake: FakeHub) -> Iterator[Shop]:
     gguf_small.model(tmp_path / "models" / "alder.gguf", "Alder")
-    made = run(open_shop(tmp_path, hub=fake.url))
+    roomy = Computer(memory=Memory(64 << 30, 64 << 30))
+    made = run(open_shop(tmp_path, hub=fake.url, survey=FixedSurvey(roomy)))
     run(made.play(made.open("modelsMoreTab")))
     yield made
     run(made.desk.close())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,20 +14,11 @@ from tests.fakes import gguf_small, shaped_models
 from tests.fakes.hub.content import Content
 from tests.fakes.hub.server import FakeHub
 from tests.ui.conftest import Run, settle, until
+from tests.ui.hardware_use import FixedSurvey
 from tests.ui.models_use import Shop, open_shop
 
 GIB = 1 << 30
 REPO = "owner/Wide-GGUF"
-
-
-@dataclass
-class FixedSurvey:
-    """The facts as a test has them."""
-
-    known: Computer
-
-    def now(self) -> Computer:
-        return self.known
 
 
 def computer(total: float, free: float, *cards: float) -> Computer:

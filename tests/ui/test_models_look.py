@@ -95,6 +95,7 @@ def test_nothing_is_cut_in_the_narrowest_window(
             assert_nothing_is_cut(shop)
         shop.press("modelsMoreTab")
         await shop.files(TINY)
+        await until(lambda: not shop.desk.services.tasks.running)  # and all are judged
         await asyncio.sleep(0.05)
         assert_nothing_is_cut(shop)
         shop.press("modelsServersTab")

@@ -131,8 +131,6 @@ def test_while_this_program_computes_nothing_is_done(book: RatesBook, devices: D
     devices.is_busy = True
     assert book.rates(HERE, 8, ["Q4_K", "Q6_K"]) == known, "as much as is known"
     assert len(devices.orders) == 1
-    devices.is_busy = False
-    assert book.rates(HERE, 8, ["Q4_K", "Q6_K"]) != known
 
 
 # What fails
@@ -164,7 +162,6 @@ def test_what_was_measured_is_forgotten_for_a_computer(book: RatesBook, devices:
     for computer in (HERE, "another"):
         book.rates(computer, 8, ["Q4_K"])
     book.forget(HERE)
-    book.forget("a third")
     for computer in (HERE, "another"):
         book.rates(computer, 8, ["Q4_K"])
     assert len(devices.orders) == 3

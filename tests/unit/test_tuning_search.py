@@ -69,6 +69,9 @@ def test_several_things_that_help_are_put_together() -> None:
     best = trials[kept]
     assert changes(best.plan, PLAN) == {"n_threads": 4, "n_threads_batch": 16, "n_ubatch": 256}
     assert best.change == "4 threads, 16 threads for the prompt, 256 tokens at once"
+    told = [trial.change for trial in trials]
+    assert AGAIN in told, "with which the caches were compared"
+    assert told.count("") == 1
     assert best.prompt is not None
     assert best.generation is not None
     assert len(best.prompt.seconds) == len(best.generation.seconds) == RUNS

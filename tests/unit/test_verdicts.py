@@ -19,7 +19,7 @@ from app.llm.optimizer.embedding_plan import embedding_plan
 from app.llm.optimizer.machine.records import Computer, Gpu, Memory
 from app.llm.optimizer.needs import Needs
 from app.llm.optimizer.planning import plan
-from app.llm.optimizer.room import GPU_MARGIN, SYSTEM_MARGIN, Released
+from app.llm.optimizer.room import GPU_MARGIN, SYSTEM_MARGIN, Released, room
 from app.schema import Hardware, LoadPlan
 from tests.fakes import shaped_models
 from tests.fakes.headers import dense
@@ -76,6 +76,10 @@ def model(header: gguf.Header, kind: Kind = Kind.CHAT) -> LibraryModel:
     taken = facts.of(header).taken
     path = header.path
     return LibraryModel(path, (path,), "Name", kind, size=header.file_size, taken=taken)
+
+
+def of_size(size: int, here: Computer) -> Fit:
+    return verdicts.of_needs(verdicts.by_rule(size), room(here))
 
 
 @pytest.fixture(scope="module")
@@ -217,16 +221,16 @@ def test_a_file_whose_header_was_not_read_is_judged_by_a_rule_of_thumb() -> None
     for free, fit in ((7, Fit.NOW), (6, Fit.REDUCED), (5, Fit.CROWDED)):
         assert verdicts.of_model(unread, computer(16 * GB, free * GB)) is fit
     assert verdicts.of_model(unread, computer(5 * GB, 5 * GB)) is Fit.NEVER
-    assert verdicts.of_size(5 * GB, computer(5 * GB, 5 * GB, 8 * GB)) is Fit.NOW
-    assert verdicts.of_size(5 * GB, computer(5 * GB, 5 * GB, 3 * GB)) is Fit.PARTLY
-    assert verdicts.of_size(5 * GB, Computer()) is Fit.NOW  # nothing is known
+    assert of_size(5 * GB, computer(5 * GB, 5 * GB, 8 * GB)) is Fit.NOW
+    assert of_size(5 * GB, computer(5 * GB, 5 * GB, 3 * GB)) is Fit.PARTLY
+    assert of_size(5 * GB, Computer()) is Fit.NOW  # nothing is known
 
 
 def test_the_largest_file_that_fits_counts_the_card_in() -> None:
     for here in (computer(16 * GB, 16 * GB), computer(16 * GB, 16 * GB, 8 * GB)):
         size = verdicts.largest(here)
-        assert verdicts.of_size(size - GB, here) in (Fit.NOW, Fit.PARTLY)
-        assert verdicts.of_size(size + GB, here) not in (Fit.NOW, Fit.PARTLY)
+        assert of_size(size - GB, here) in (Fit.NOW, Fit.PARTLY)
+        assert of_size(size + GB, here) not in (Fit.NOW, Fit.PARTLY)
     assert verdicts.largest(computer(GB // 2, 0)) == 0
 
 

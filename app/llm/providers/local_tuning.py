@@ -116,6 +116,8 @@ class LocalTuning:
                 aclosing(self._bench(step.test, step.plan)) as runs,
             ):
                 seconds = [one async for one in runs]
+        except NoModel:
+            raise
         except (ModelTooLarge, GenerationError, TimeoutError) as error:
             _LOG.info("%s could not be measured: %r", step.change or THE_PLAN, error)
             return None

@@ -111,27 +111,31 @@ class FinderController(QObject):
         self._ask(partial(self._show_files, repo))
 
     async def _show_files(self, repo: str) -> None:
-        self._models = await self._hub.models(repo)
+        models = await self._hub.models(repo)
+        self._models, self._header, self._context = models, None, None
         self._judge = judge = await asyncio.to_thread(self._judging.look)
-        self._header = self._context = None
         self._view.show_files(repo, self._hub.page(repo), self._models, judge.usual_context)
-        self._show_judgements()
+        await self._show_judgements()
         first = next((one for one in self._models if one.kind is Kind.CHAT), None)
         if first is not None:
             self._header = await self._hub.header(first)
             self._view.allow_context()
-            self._show_judgements()
+            await self._show_judgements()
 
     def _judge_for(self, context: int) -> None:
         self._context = context
-        self._show_judgements()
+        self._tasks.spawn(self, self._show_judgements())
 
-    def _show_judgements(self) -> None:
-        if (judge := self._judge) is not None:
-            judged = {
-                model.files[0].path: judge.offered(model, self._header, self._context)
-                for model in self._models
-            }
+    async def _show_judgements(self) -> None:
+        """Plans for each file, which takes some milliseconds for each."""
+        judge, asked = self._judge, (self._models, self._header, self._context)
+        if judge is None:
+            return
+        models, header, context = asked
+        judged = await asyncio.to_thread(
+            lambda: {one.files[0].path: judge.offered(one, header, context) for one in models}
+        )
+        if asked == (self._models, self._header, self._context):  # still
             self._view.show_judgements(judged)
 
     async def _from_shelf(self, wanted: ShelfModel) -> None:

@@ -97,8 +97,9 @@ class RatesBook:
         order = dataclasses.replace(wanted, kinds=kinds or _sorted(has.near)[:1], heads=heads)
         if (key, order) in self._failed:
             return known
-        is_quiet = self._work() < BUSY
+        was_quiet = self._work() < BUSY
         measured = next(iter(self._measure(order)), None)
+        is_quiet = was_quiet and self._work() < BUSY
         found = has if measured is None else _merged(has, measured)
         if _is_lacking(found, wanted):
             self._failed.add((key, order))

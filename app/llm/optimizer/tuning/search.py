@@ -227,20 +227,25 @@ class Search:
                 return tuple(self.trials), 0
             key = (is_best, test.is_prompt)
             found[key] = joined(found.get(key), runs)
+        depth = max(test.depth for test in self._telling)
         # What nothing was changed for is as it was.
         planned, last = (
             self._trial(
                 candidate,
                 found.get((is_best, True), first.prompt),
                 found.get((is_best, False), first.generation),
-                max(test.depth for test in self._telling),
+                depth,
             )
             for is_best, candidate in (
                 (False, Candidate("", self._planned)),
                 (True, Candidate(change, best)),
             )
         )
-        others = [one for one in self.trials if one.plan not in (best, self._planned)]
+        others = [
+            one
+            for one in self.trials
+            if one.plan not in (best, self._planned) or (one.change and one.depth != depth)
+        ]
         self.trials = [planned, *others, last]
         is_kept = judge.is_faster(last, planned)
         return tuple(self.trials), len(self.trials) - 1 if is_kept else 0
