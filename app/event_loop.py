@@ -12,6 +12,8 @@ from typing import Any
 import qasync
 from PySide6.QtCore import QObject, QTimerEvent
 
+LONGEST = 1_000_000.0  # seconds of one of Qt's timers, which counts milliseconds in 32 bits
+
 
 class EventLoop(qasync.QEventLoop):  # type: ignore[misc]
     """qasync's loop, but a time-out that is cancelled leaves Qt at once.
@@ -87,6 +89,10 @@ class _Waiting(asyncio.TimerHandle):
     __slots__ = ("timer",)
     timer: int
 
+    def left(self) -> float:
+        """Seconds until it is due."""
+        return self.when() - self._loop.time()  # type: ignore[attr-defined,no-any-return]
+
     def run(self) -> None:
         """Calls, as `_Soon` does; an error goes to the loop's handler."""
         with _on(self._loop):  # type: ignore[attr-defined]
@@ -101,8 +107,8 @@ class _Timers(QObject):
         self._waiting: dict[int, _Waiting] = {}
 
     def start(self, handle: _Waiting, seconds: float) -> None:
-        """Calls after that time."""
-        handle.timer = self.startTimer(math.ceil(seconds * 1000))
+        """Calls after that time, which may be infinite."""
+        handle.timer = self.startTimer(math.ceil(min(seconds, LONGEST) * 1000))
         self._waiting[handle.timer] = handle
 
     def end(self, handle: _Waiting) -> None:
@@ -122,4 +128,8 @@ class _Timers(QObject):
         handle = self._waiting.get(event.timerId())
         if handle is not None:
             self.end(handle)
-            handle.run()
+            left = handle.left()
+            if left > 1:  # it waits for longer than one timer of Qt's does
+                self.start(handle, left)
+            else:
+                handle.run()

@@ -61,6 +61,11 @@ def _wishes(options: argparse.Namespace) -> Wishes:
     for name in ("ctx", "threads"):
         if (value := getattr(options, name)) is not None and value < 1:
             raise UsageError(f"--{name} takes a number from 1 on.", "Leave it out for the usual.")
+    if options.gpu_layers is not None and options.gpu_layers < -1:
+        raise UsageError(
+            "--gpu-layers takes a number from 0 on, or -1 for all of them.",
+            "Leave it out for the usual.",
+        )
     return Wishes(
         context=options.ctx,
         type_k=options.kv,

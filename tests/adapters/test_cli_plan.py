@@ -73,6 +73,7 @@ def test_what_is_known_of_a_model_says_what_its_plan_takes(
         (["nothing"], 1, "There is no model called “nothing”."),
         ([STARTER, "--kv", "q9"], 2, "There is no KV cache of the type “q9”."),
         ([STARTER, "--ctx", "0"], 2, "--ctx takes a number from 1 on."),
+        ([STARTER, "--gpu-layers", "-7"], 2, "--gpu-layers takes a number from 0 on"),
         (["ollama:qwen3"], 1, "runs at its server, which plans for itself"),
     ],
 )
@@ -85,3 +86,9 @@ def test_what_cannot_be_planned_is_said(
 ) -> None:
     assert plan(tmp_path, *arguments) == code
     assert sentence in capsys.readouterr().err
+
+
+def test_one_token_is_one_token(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = parser.parse(["--home", str(tmp_path), "plan", STARTER, "--ctx", "1"])
+    assert commands.run(options) == 0
+    assert "1 token, as you set it." in capsys.readouterr().out

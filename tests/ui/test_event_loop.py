@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextvars
 
+import pytest
 from PySide6.QtCore import QAbstractEventDispatcher
 from PySide6.QtWidgets import QApplication
 
+from app import event_loop
 from app.event_loop import EventLoop
 from tests.ui.conftest import Run
 
@@ -103,4 +105,33 @@ def test_a_closed_loop_calls_nobody(qapp: QApplication) -> None:
     assert len(dispatcher.registeredTimers(timers)) == 1
     loop.close()
     assert not dispatcher.registeredTimers(timers)
+    assert not said
+
+
+def test_a_time_out_may_be_infinite(run: Run) -> None:
+    async def check() -> None:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(float("inf")):
+            assert waiting(loop) == 1
+            await asyncio.sleep(0.001)
+        assert waiting(loop) == 0
+
+    run(check())
+
+
+def test_what_waits_for_longer_than_a_timer_of_qt_goes_on_waiting(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_loop, "LONGEST", 0.001)
+    said: list[str] = []
+
+    async def check() -> None:
+        loop = asyncio.get_running_loop()
+        handle = loop.call_later(LATER, said.append, "too early")
+        await asyncio.sleep(0.02)
+        assert waiting(loop) == 1
+        handle.cancel()
+        assert waiting(loop) == 0
+
+    run(check())
     assert not said

@@ -233,3 +233,16 @@ def test_a_day_that_is_none_spoils_the_entry(tunings: KeptTunings, file: Path, d
     entry["day"] = day
     _write(file, entry)
     assert tunings.tuning(MODEL, HERE) is None
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"n_threads": 0}, {"n_threads": -5}, {"n_threads": 10**30}, {"n_ubatch": 0}, {"n_ctx": -1}],
+)
+def test_a_plan_with_numbers_that_no_plan_has_is_damage(
+    tunings: KeptTunings, damage: dict[str, int]
+) -> None:
+    first, best = TUNING.trials
+    damaged = replace(best, plan=replace(best.plan, **damage))  # type: ignore[arg-type]
+    tunings.keep(MODEL, replace(TUNING, trials=(first, damaged)))
+    assert tunings.tuning(MODEL, HERE) is None

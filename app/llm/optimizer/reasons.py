@@ -83,7 +83,7 @@ Said = Iterator[tuple[str, bool]]  # a sentence, and whether the person is told 
 
 def _context(made: LoadPlan, told: Told) -> Said:
     trained, wished = told.header.trained_context, told.wishes.context
-    tokens = f"{made.n_ctx:,} tokens"
+    tokens = f"{made.n_ctx:,} token{'' if made.n_ctx == 1 else 's'}"
     if made.n_ctx < told.wanted.n_ctx:
         taken = _gigabytes(told.fit.estimate.total)
         said = (

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MOST = 200  # tunings; the oldest are forgotten
 MOST_TOKENS = 1 << 20  # of a test; more is damage
+MOST_COUNTED = 1 << 30  # of a plan's tokens and threads; more is damage, as is none
 _LOG = logging.getLogger(__name__)
 
 
@@ -106,8 +107,13 @@ def _is_sound(trial: Trial) -> bool:
     runs = [one for one in (trial.prompt, trial.generation) if one is not None]
     seconds = [second for one in runs for second in one.seconds]
     figures = (trial.predicted.prompt, trial.predicted.generation, *seconds)
-    return all(0 < one.tokens <= MOST_TOKENS for one in runs) and all(
-        one is None or 0 <= one < math.inf for one in figures
+    plan = trial.plan
+    counts = (plan.n_ctx, plan.n_threads, plan.n_threads_batch, plan.n_batch, plan.n_ubatch)
+    is_plan = all(0 < one <= MOST_COUNTED for one in counts) and plan.n_gpu_layers >= -1
+    return (
+        is_plan
+        and all(0 < one.tokens <= MOST_TOKENS for one in runs)
+        and all(one is None or 0 <= one < math.inf for one in figures)
     )
 
 
