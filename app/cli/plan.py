@@ -110,7 +110,8 @@ def _lines(
     rows.append(("memory in all", total))
     if speed.generation is not None:
         reading = f", {wording.rate(speed.prompt)} reading a prompt" if speed.prompt else ""
-        rows.append(("speed", f"about {wording.rate(speed.generation)} writing{reading}"))
+        doubt = "; other programs were busy meanwhile, so it may be more" if speed.is_rough else ""
+        rows.append(("speed", f"about {wording.rate(speed.generation)} writing{reading}{doubt}"))
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         yield f"{name:{width}}  {value}"

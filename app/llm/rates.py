@@ -38,6 +38,7 @@ class Rates:
     attending: Mapping[int, float] = field(default_factory=dict)
     step: float = 0.0  # seconds that each step of a computation takes, however small
     row: float = 0.0  # seconds that each row of a matrix takes, however short
+    is_rough: bool = False  # measured while other programs were busy; such are not kept
 
     def reading(self, kind: str, size: int) -> float | None:
         """Bytes a second at which weights of a type are gone through.
@@ -79,6 +80,7 @@ def read(value: Any) -> Rates:
         attending={int(width): rate for width, rate in _figures(value["attending"]).items()},
         step=_seconds(value["step"]),
         row=_seconds(value["row"]),
+        is_rough=bool(value["is_rough"]),
     )
 
 

@@ -16,6 +16,7 @@ class Speed:
 
     prompt: float | None = None  # tokens that are read at once
     generation: float | None = None  # tokens that are written one by one
+    is_rough: bool = False  # other programs were busy while the computer was measured
 
 
 NO_SPEED = Speed()

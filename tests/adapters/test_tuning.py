@@ -121,7 +121,7 @@ async def test_an_earlier_outcome_that_holds_no_more_is_given_up(
         assert (await world.tuned()).kept
         world.runner.rate = even
         assert (await world.tuned()).kept == 0
-        assert [plan.n_threads for plan in world.runner.loads] == [2, 1, 1, 2]
+        assert [plan.n_threads for plan in world.runner.loads] == [2, 1, 2]
         assert world.next_plan().n_threads == 2
 
 

@@ -175,10 +175,18 @@ class LocalProvider:
         """The seconds of each run of a test, with the settings that the model was loaded with.
 
         `plan` stands in for those.
+
+        Raises:
+            NoModel: the model is not loaded.
+            ModelTooLarge: the test's tokens have no room beside it.
+            GenerationError: llama.cpp failed.
         """
         self._require(model)
         made = plan or self._plan
         assert made is not None  # noqa: S101 - what is loaded has one
+        if (tokens := test.depth + test.tokens) > made.n_ctx:
+            subject = await asyncio.to_thread(self._read, model)
+            await asyncio.to_thread(self._plans.require_room, subject, made, tokens)
         async with aclosing(self._runner.bench(made, test)) as runs:
             async for seconds in runs:
                 yield seconds

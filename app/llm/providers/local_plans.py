@@ -8,7 +8,8 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from app import gguf
+from app import gguf, wording
+from app.errors import ModelTooLarge
 from app.llm.optimizer import stepping
 from app.llm.optimizer.planning import Beside, measured, plan, settings_of
 from app.llm.optimizer.room import NOTHING_RELEASED, Released, Room, room, used_cards
@@ -178,6 +179,24 @@ class LocalPlans:
     def wishes(self, subject: Subject) -> Wishes:
         """What the person wants of a model."""
         return self._wishes(str(subject.header.path))
+
+    def require_room(self, subject: Subject, loaded: LoadPlan, tokens: int) -> None:
+        """Checks that a context of so many tokens has room beside a loaded model.
+
+        Raises:
+            ModelTooLarge: it has not, with the figures.
+        """
+        taken = self.estimate(subject, loaded).total
+        wanted = self.estimate(subject, replace(loaded, n_ctx=tokens)).total
+        space = room(self._survey.now())
+        free = space.free + sum(card.free for card in space.gpus)
+        more = wanted - subject.header.weights_size  # the weights are there already
+        if more > free:
+            raise ModelTooLarge(
+                f"{tokens:,} tokens take {wording.size(more)} beside the model, and "
+                f"{wording.size(free)} are free.",
+                f"Take fewer; the model itself takes {wording.size(taken)}.",
+            )
 
     def estimate(self, subject: Subject, made: LoadPlan) -> Estimate:
         """What a plan takes."""

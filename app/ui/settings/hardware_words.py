@@ -53,9 +53,10 @@ def speed(foretold: Speed) -> list[Pair]:
     ]
     if not parts:
         return []
-    return [
-        Pair("Speed", ", ".join(parts), "Foretold by what this computer was measured to reach.")
-    ]
+    remark = "Foretold by what this computer was measured to reach."
+    if foretold.is_rough:
+        remark += " Other programs were busy meanwhile, so it may be more."
+    return [Pair("Speed", ", ".join(parts), remark)]
 
 
 def use(now: Use) -> str:

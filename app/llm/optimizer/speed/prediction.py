@@ -42,7 +42,11 @@ def predict(
     devices = traffic.of(header, settings, depth)
     read = map(_reading, devices, _all(reading or writing, devices))
     taken = map(_writing, devices, _all(writing, devices))
-    return Speed(prompt=_per_second([*read]), generation=_per_second([*taken]))
+    return Speed(
+        prompt=_per_second([*read]),
+        generation=_per_second([*taken]),
+        is_rough=any(rates is not None and rates.is_rough for rates in (*writing, *reading)),
+    )
 
 
 def _all(rates: Sequence[Rates | None], devices: Sequence[Traffic]) -> list[Rates | None]:

@@ -108,6 +108,7 @@ class RatesBook:
         if is_quiet and self._keep(key, found):
             self._passing.pop(key, None)
         else:
+            found = dataclasses.replace(found, is_rough=True)
             self._passing[key] = (self._clock(), found)
         return found
 
