@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import psutil
 
-from app import storage
 from app.llm.rates import ProbeOrder, Rates, read, written
+from app.storage import Entries
 
 BUSY = 40.0  # percent of the processor; what is measured beside so much other work is not kept
 LOOK_SECONDS = 0.1
 FADES = 300.0  # seconds after which that is measured again
-_LOG = logging.getLogger(__name__)
 Name = TypeVar("Name", str, int)
 Measure = Callable[[ProbeOrder], Sequence[Rates]]
 
@@ -46,7 +43,7 @@ class RatesBook:
         `is_busy` says whether this program computes at the moment: nothing is measured then.
         `work` gives how busy the processor is: what is measured beside much is not kept.
         """
-        self._file = file
+        self._entries = Entries(file)
         self._engine = engine
         self._measure = measure
         self._is_busy = is_busy
@@ -117,10 +114,10 @@ class RatesBook:
         with self._measuring:
             self._failed.clear()
             self._passing.clear()
-            known = self._read()
+            known = self._entries.read()
             left = {key: one for key, one in known.items() if not key.startswith(f"{computer} ")}
             if left != known:
-                self._write(left)
+                self._entries.write(left)
 
     def _known(self, key: str, threads: int) -> Rates:
         passing = self._passing.get(key)
@@ -133,27 +130,12 @@ class RatesBook:
 
     def _kept(self, key: str, threads: int) -> Rates:
         try:
-            return read(self._read()[key])
+            return read(self._entries.read()[key])
         except (LookupError, TypeError, ValueError, OverflowError, AttributeError):
             return Rates(threads)
 
     def _keep(self, key: str, rates: Rates) -> bool:
-        return self._write({**self._read(), key: written(rates)})
-
-    def _read(self) -> dict[str, Any]:
-        try:
-            known = json.loads(self._file.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
-            return {}
-        return known if isinstance(known, dict) else {}
-
-    def _write(self, known: dict[str, Any]) -> bool:
-        try:
-            storage.write_atomically(self._file, json.dumps(known, indent=1))
-        except OSError as error:
-            _LOG.info("the speed of this computer was not kept: %s", error)
-            return False
-        return True
+        return self._entries.write({**self._entries.read(), key: written(rates)})
 
 
 def _sorted(names: Iterable[Name]) -> tuple[Name, ...]:

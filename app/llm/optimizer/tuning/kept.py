@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import logging
 import math
 from datetime import date
 from functools import cache
@@ -13,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from app import storage
 from app.llm.trials import Trial, Tuning
+from app.storage import Entries
 
 if TYPE_CHECKING:
     from app.gguf import Header
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 MOST = 200  # tunings; the oldest are forgotten
 MOST_TOKENS = 1 << 20  # of a test; more is damage
 MOST_COUNTED = 1 << 30  # of a plan's tokens and threads; more is damage, as is none
-_LOG = logging.getLogger(__name__)
 
 
 class KeptTunings:
@@ -30,7 +28,7 @@ class KeptTunings:
 
     def __init__(self, file: Path, engine: str) -> None:
         """`engine` is the version of llama.cpp's package."""
-        self._file = file
+        self._entries = Entries(file)
         self._engine = engine
 
     @property
@@ -40,56 +38,35 @@ class KeptTunings:
 
     def tuning(self, header: Header, computer: str) -> Tuning | None:
         """What is kept for a model on the computer with that fingerprint, with this llama.cpp."""
-        return _tuning(self._read().get(self._key(header, computer, self._engine)))
+        return _tuning(self._entries.read().get(self._key(header, computer, self._engine)))
 
     def older(self, header: Header, computer: str) -> Tuning | None:
         """The newest that was measured otherwise, where nothing is kept that holds now."""
         if self.tuning(header, computer) is not None:
             return None
-        found = [_tuning(one) for key, one in self._read().items() if _is_of(key, header)]
+        found = [_tuning(one) for key, one in self._entries.read().items() if _is_of(key, header)]
         known = [one for one in found if one is not None]
         return max(known, key=lambda one: one.day, default=None)
 
     def keep(self, header: Header, tuning: Tuning) -> None:
         """Remembers a tuning; a file that cannot be written costs no more than another search."""
         key = self._key(header, tuning.computer, tuning.engine)
-        known = {name: one for name, one in self._read().items() if name != key}
-        for name in [*known][: max(0, len(known) + 1 - MOST)]:
-            del known[name]
-        known[key] = _written(tuning)
-        self._write(known)
+        self._entries.put(key, dataclasses.asdict(tuning), MOST)
 
     def forget(self, header: Header) -> None:
         """Forgets whatever was measured of a model."""
-        known = self._read()
+        known = self._entries.read()
         left = {key: one for key, one in known.items() if not _is_of(key, header)}
         if left != known:
-            self._write(left)
+            self._entries.write(left)
 
     def _key(self, header: Header, computer: str, engine: str) -> str:
         return f"{computer} {engine} {header.file_size} {header.path}"
-
-    def _read(self) -> dict[str, Any]:
-        try:
-            known = json.loads(self._file.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
-            return {}
-        return known if isinstance(known, dict) else {}
-
-    def _write(self, known: dict[str, Any]) -> None:
-        try:
-            storage.write_atomically(self._file, json.dumps(known, indent=1))
-        except OSError as error:
-            _LOG.info("what was found to be fastest was not kept: %s", error)
 
 
 def _is_of(key: str, header: Header) -> bool:
     """Whether it is of this model, on whichever computer and with whichever llama.cpp."""
     return key.split(" ", 2)[2:] == [f"{header.file_size} {header.path}"]
-
-
-def _written(tuning: Tuning) -> dict[str, Any]:
-    return dataclasses.asdict(tuning)
 
 
 def _tuning(value: Any) -> Tuning | None:
