@@ -64,6 +64,8 @@ class PlansView:
     def facts(self, *, again: bool = False) -> tuple[ComputerFact, ...]:
         """What is known of this computer; with `again` everything is read anew."""
         computer = self._survey.renew() if again else self._survey.now()
+        if again and self._plans is not None:
+            self._plans.forget_rates()
         found: list[ComputerFact] = []
         for name, value in computer_words.rows(computer, self._build()):
             if name or not found:

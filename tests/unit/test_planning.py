@@ -6,48 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from app.errors import ModelError, ModelTooLarge, UnsupportedModel
+from app.errors import ModelTooLarge, UnsupportedModel
 from app.gguf import Header, Value
 from app.llm.optimizer import planning
-from app.llm.optimizer.fitting import SMALL_CONTEXT
-from app.llm.optimizer.machine.records import Computer, Gpu, Memory, NumaNode, Processor
+from app.llm.optimizer.machine.records import Computer, NumaNode, Processor
 from app.llm.optimizer.planning import ALONE, Beside, plan
 from app.llm.optimizer.room import Released
-from app.llm.optimizer.tuned import NOT_TUNED, Tuned
 from app.llm.optimizer.wishes import Ceiling, Wishes
-from app.schema import Adapter, LoadPlan
+from app.schema import Adapter
 from tests.fakes.headers import dense
-
-GB = 1 << 30
-LLAMA_8B = dense()  # about 8 GiB in Q8_0
-MIXTRAL = dense(experts=8)  # about 46 GiB
-
-
-def computer(
-    memory: float = 64, *cards: float, free: float | None = None, cores: int = 8
-) -> Computer:
-    """A computer with so many GiB of memory, and cards with so many GiB."""
-    total = round(memory * GB)
-    return Computer(
-        Processor(logical_cores=2 * cores, physical_cores=cores, performance_cores=cores),
-        Memory(total, round(free * GB) if free is not None else total),
-        tuple(
-            Gpu(f"Card {number}", total=round(card * GB), free=round(card * GB), is_usable=True)
-            for number, card in enumerate(cards)
-        ),
-    )
-
-
-def told(made: LoadPlan, choice: str) -> str:
-    return " ".join(reason.sentence for reason in made.reasons if reason.choice == choice)
-
-
-def notices(made: LoadPlan) -> list[str]:
-    return [reason.choice for reason in made.reasons if reason.is_notice]
-
+from tests.unit.planned import GB, LLAMA_8B, computer, notices, told
 
 # Threads
 
@@ -154,85 +123,6 @@ def test_the_memory_of_the_model_that_is_unloaded_counts_as_free() -> None:
     here = computer(64, free=4)
     assert plan(here, LLAMA_8B, released=Released(cpu=12 * GB)).use_mmap is False
     assert notices(plan(here, LLAMA_8B, released=Released(cpu=12 * GB))) == []
-
-
-# Graphics cards
-
-
-def test_a_card_with_room_gets_all_layers() -> None:
-    made = plan(computer(64, 24), LLAMA_8B)
-    assert made.n_gpu_layers == -1
-    assert told(made, "n_gpu_layers").startswith("All 33 layers on Card 0: they take ")
-
-
-def test_a_card_that_nearly_has_room_gets_all_layers_with_a_smaller_context() -> None:
-    made = plan(computer(64, 10.4), dense(kv_heads=32, layers=24))
-    assert made.n_gpu_layers == -1
-    assert made.n_ctx == SMALL_CONTEXT or made.type_k == "q8_0"
-    assert notices(made)
-
-
-def test_a_card_without_room_gets_as_many_layers_as_it_takes() -> None:
-    made = plan(computer(64, 6), LLAMA_8B)
-    assert 10 < made.n_gpu_layers < 25
-    assert (made.n_ctx, made.type_k) == (8192, "f16")
-    assert "the processor has the rest" in told(made, "n_gpu_layers")
-    more = planning.measured(
-        LLAMA_8B, ALONE, replace(planning.settings_of(made), n_gpu_layers=made.n_gpu_layers + 1)
-    )
-    assert more.gpus[0].total > 5 * GB
-
-
-def test_a_card_that_is_full_gets_nothing() -> None:
-    made = plan(computer(64, 1), LLAMA_8B)
-    assert made.n_gpu_layers == 0
-    assert "not even one finds room" in told(made, "n_gpu_layers")
-
-
-def test_experts_stay_in_memory_before_layers_do() -> None:
-    made = plan(computer(128, 24), MIXTRAL)
-    assert made.n_gpu_layers == -1
-    assert 0 < made.cpu_expert_layers < 32
-    assert "a token needs only a few" in told(made, "cpu_expert_layers")
-
-
-def test_where_memory_is_short_whole_layers_go_to_the_cards() -> None:
-    """The experts of the first layers would leave one card half empty, and fill the memory."""
-    made = plan(computer(26, 24, 12), MIXTRAL)
-    taken = planning.measured(MIXTRAL, ALONE, planning.settings_of(made))
-    assert taken.cpu.total < 26 * GB
-    with pytest.raises(ModelTooLarge):
-        plan(computer(8, 24, 12), MIXTRAL)
-
-
-def test_two_cards_share_by_what_is_free() -> None:
-    made = plan(computer(64, 24, 12), LLAMA_8B)
-    first, second = made.tensor_split
-    assert first / second == pytest.approx(23 / 11, rel=0.01)
-    assert (
-        told(made, "tensor_split")
-        == "68% on Card 0, 32% on Card 1, by the memory that is free there."
-    )
-
-
-def test_the_graphics_unit_of_the_processor_shares_its_memory() -> None:
-    unified = replace(
-        computer(16),
-        gpus=(Gpu("M3", total=12 * GB, free=12 * GB, is_unified=True, is_usable=True),),
-    )
-    assert plan(unified, LLAMA_8B).n_gpu_layers == -1
-    with pytest.raises(ModelTooLarge):
-        plan(unified, dense(layers=80))
-
-
-def test_a_card_that_cannot_be_used_is_named_with_its_reason() -> None:
-    dull = replace(
-        computer(64),
-        gpus=(Gpu("Card", is_usable=False, reason="This llama.cpp was built without CUDA."),),
-    )
-    made = plan(dull, LLAMA_8B)
-    assert made.n_gpu_layers == 0
-    assert told(made, "n_gpu_layers").startswith("No layers on Card: this llama.cpp was built")
 
 
 # Wishes
@@ -344,83 +234,3 @@ def test_adapters_are_loaded_and_counted() -> None:
     plan(computer(10), LLAMA_8B)
     with pytest.raises(ModelTooLarge):
         plan(computer(10), LLAMA_8B, beside=Beside(((lora, dense(layers=20)),)))
-
-
-# Whatever comes
-
-numbers = st.one_of(st.integers(-5, 5), st.integers(0, 1 << 20), st.integers(-(1 << 63), 1 << 64))
-sizes = st.one_of(st.none(), st.integers(0, 1 << 40))
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    keys=st.dictionaries(
-        st.sampled_from([
-            "block_count", "embedding_length", "context_length", "attention__head_count",
-            "attention__head_count_kv", "attention__key_length", "expert_count",
-            "feed_forward_length", "attention__sliding_window", "ssm__state_size", "vocab_size",
-        ]),
-        numbers,
-    ),
-    layers=st.integers(0, 4),
-    memory=st.tuples(sizes, sizes),
-    cards=st.lists(st.tuples(sizes, sizes, st.booleans()), max_size=3),
-    chip=st.tuples(*[st.one_of(st.none(), st.integers(0, 999))] * 4),
-    wishes=st.builds(
-        Wishes,
-        context=st.one_of(st.none(), numbers),
-        type_k=st.sampled_from([None, "q8_0", "Q4_0", "nonsense"]),
-        gpu_layers=st.one_of(st.none(), numbers),
-        cpu_expert_layers=st.one_of(st.none(), numbers),
-        threads=st.one_of(st.none(), numbers),
-        batch=st.one_of(st.none(), numbers),
-        ubatch=st.one_of(st.none(), numbers),
-        tensor_split=st.lists(st.floats(), max_size=3).map(tuple),
-        flash_attention=st.sampled_from([None, True, False]),
-        less_memory=st.booleans(),
-        quiet=st.booleans(),
-        optimize=st.booleans(),
-    ),
-    tuned=st.one_of(
-        st.just(NOT_TUNED),
-        st.builds(
-            Tuned,
-            threads=st.one_of(st.none(), numbers),
-            threads_batch=st.one_of(st.none(), numbers),
-            batch=st.one_of(st.none(), numbers),
-            ubatch=st.one_of(st.none(), numbers),
-            flash_attention=st.sampled_from([None, True, False]),
-            type_k=st.sampled_from([None, "f16", "q8_0", "nonsense"]),
-            type_v=st.sampled_from([None, "f16", "q8_0", "nonsense"]),
-            gpu_layers=st.one_of(st.none(), numbers),
-            day=st.sampled_from(["2026-11-21", "", "someday"]),
-        ),
-    ),
-)  # fmt: skip
-def test_every_computer_and_every_header_gets_a_plan_or_a_refusal(
-    keys, layers, memory, cards, chip, wishes, tuned
-) -> None:
-    logical, physical, fast, slow = chip
-    here = Computer(
-        Processor(
-            logical_cores=logical, physical_cores=physical,
-            performance_cores=fast, efficiency_cores=slow,
-        ),
-        Memory(*memory),
-        tuple(
-            Gpu("Card", total=total, free=free, is_usable=True, is_unified=shared)
-            for total, free, shared in cards
-        ),
-    )  # fmt: skip
-    header = dense(layers=layers, width=64, heads=2, kv_heads=1, vocabulary=100, **keys)
-    try:
-        made = plan(here, header, wishes, tuned=tuned)
-    except ModelError as refusal:
-        assert refusal.remedy  # noqa: PT017 - both ends are right
-        with pytest.raises(ModelError):
-            plan(here, header, wishes)
-        return
-    assert made.n_ctx >= 1
-    assert 1 <= made.n_ubatch <= made.n_batch <= made.n_ctx
-    assert made.n_threads >= 1
-    assert all(reason.sentence.endswith(".") for reason in made.reasons)

@@ -14,7 +14,7 @@ from app.llm.optimizer import stepping
 from app.llm.optimizer.planning import Beside, measured, plan, settings_of
 from app.llm.optimizer.room import NOTHING_RELEASED, Released, Room, room, used_cards
 from app.llm.optimizer.shape import Shape
-from app.llm.optimizer.speed.predicting import Book, predicted
+from app.llm.optimizer.speed.predicting import KeptBook, predicted
 from app.llm.optimizer.tuned import NOT_TUNED, Tuned
 from app.llm.optimizer.tuning.candidates import Candidates
 from app.llm.optimizer.tuning.search import Search
@@ -64,7 +64,7 @@ class LocalPlans:
         remembered: Remembered,
         wishes: Callable[[str], Wishes] = lambda _model: NO_WISHES,
         tunings: KeptTunings | None = None,
-        book: Book | None = None,
+        book: KeptBook | None = None,
     ) -> None:
         """`wishes` gives what the person wants of a model, by its path.
 
@@ -153,6 +153,11 @@ class LocalPlans:
             (made.n_threads, made.n_threads_batch),
             measures=measures,
         )
+
+    def forget_rates(self) -> None:
+        """Measures anew what this computer reaches, when it is next asked for."""
+        if self._book is not None:
+            self._book.forget(self._survey.now().fingerprint())
 
     def room(self, released: Released = NOTHING_RELEASED) -> Room:
         """What a load may take now."""

@@ -37,6 +37,14 @@ class Book(Protocol):
         ...
 
 
+class KeptBook(Book, Protocol):
+    """Keeps what it has found out."""
+
+    def forget(self, computer: str) -> None:
+        """Measures everything anew from now on."""
+        ...
+
+
 def predicted(
     book: Book,
     computer: Computer,
